@@ -1,0 +1,52 @@
+# Two commands on a fresh machine (Python 3.11+, make, git): `make up` to try it, `make test` to trust it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: up test lint format clean
+
+up: $(VENV)/up.stamp
+	@exec $(BIN)/gateway up
+
+test: $(VENV)/test.stamp
+	$(BIN)/pytest -n auto $(ARGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+# The hash-pinned lock, then this project itself: nothing is resolved, and nothing but the lock is downloaded.
+$(VENV)/up.stamp: requirements.lock pyproject.toml | $(BIN)/pip
+	@echo "installing what requirements.lock names"
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/test.stamp: requirements-test.lock pyproject.toml | $(BIN)/pip
+	@echo "installing what requirements-test.lock names"
+	@$(INSTALL) --require-hashes -r requirements-test.lock
+	@$(INSTALL) --no-build-isolation --no-deps -e .
+	@touch $@ $(VENV)/up.stamp
+
+# After a change of the dependencies in pyproject.toml (needs uv). Pins and hashes only, no addresses.
+.PHONY: lock
+lock:
+	uv pip compile pyproject.toml --extra demo --group build --universal --generate-hashes --no-header --no-annotate \
+		--quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra demo --group build --group test --group lint --universal --generate-hashes \
+		--no-header --no-annotate --quiet -o requirements-test.lock

@@ -1,0 +1,1 @@
+"""A forwardAuth gateway whose checks are answered from memory."""

@@ -1,0 +1,125 @@
+"""The product on one page: request -> credential -> identity -> policy -> decision.
+
+Pure and synchronous: it cannot query a database, because nothing it stands on may import one. What memory does not know
+is a value, ``Missing``; the door that gets it asks ``services.recall`` and checks again. It never awaits and never
+raises on anything that a request contains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import NamedTuple, Protocol
+
+from gateway import credentials, policy, tokens
+from gateway.cache import Entry, Trust
+from gateway.credentials import CookieNames
+from gateway.model import AccessRequest, Allow, Credential, Decision, Deny, Identity, Missing
+from gateway.policy import Policy
+from gateway.tokens import Ring
+
+
+class Moment(NamedTuple):
+    """When a check is made: boot clock for deadlines and trust, wall clock for what tokens say (seconds)."""
+
+    now: float
+    wall: float
+
+
+class Memory(Protocol):
+    """What a check reads: the cache, or what a recall has just proven on top of it."""
+
+    @property
+    def ring(self) -> Ring: ...
+    @property
+    def policy(self) -> Policy | None: ...
+    @property
+    def seen(self) -> dict[Credential, float]: ...
+    def trust(self, now: float, wall: float) -> Trust: ...
+    def get(self, credential: Credential) -> Entry | None: ...
+
+
+class Found(NamedTuple):
+    """Who the credentials prove, if anybody, and the entry's key. ``conflict``: two that prove different subjects."""
+
+    identity: Identity | None
+    key: Credential | None
+    conflict: bool = False
+
+
+NOBODY = Found(None, None)
+
+
+def check(request: AccessRequest, memory: Memory, names: CookieNames, moment: Moment) -> Decision | Missing:
+    """Decide ``request``, or say which facts are missing."""
+    trust = memory.trust(moment.now, moment.wall)
+    known = memory.policy
+    found = identify(request.headers, memory, names, moment, trust)
+    if isinstance(found, Missing):
+        return found
+    if known is None or trust is Trust.ASK:
+        return Missing(policy=True, reason="policy")
+    app = known.app(request.host)
+    if app is None:
+        return Deny("", 0, "G137", "no app here owns this host")
+    if found.conflict:
+        return Deny(app.name, 0, "G138", "two sessions of different people in one request")
+    if app.preflight and _is_preflight(request):
+        return Allow(app.name, 0, None, None, app.nobody)
+    decision = policy.decide(app, request, found.identity, found.key, moment.now)
+    if trust is Trust.OUTAGE and isinstance(decision, Allow) and not app.rules[decision.rule - 1].outage:
+        return Missing(policy=True, reason="this rule is not answered from memory in an outage")
+    return decision
+
+
+def identify(
+    headers: Mapping[bytes, bytes],
+    memory: Memory,
+    names: CookieNames,
+    moment: Moment,
+    trust: Trust,
+    fan: tuple[ModuleType, ...] = credentials.FAN,
+) -> Found | Missing:
+    """Who presents these headers: the first kind of credential that proves somebody, in order of meaning."""
+    missing: list[Credential] = []
+    for member in fan:
+        living = []
+        for token in member.read(headers, names):
+            credential = Credential(member.KIND, tokens.digest(memory.ring, token))
+            entry = memory.get(credential) if trust is not Trust.ASK else None
+            if entry is not None and _fresh(entry, credential, memory, moment.now, trust):
+                living.append((credential, entry))
+            elif tokens.admit(memory.ring, member.KIND, token, moment.wall):
+                missing.append(credential)
+        if missing:
+            return Missing(policy=False, credentials=tuple(missing), reason="credential")
+        if found := _choose(living, moment.now):
+            return found
+    return NOBODY
+
+
+def _fresh(entry: Entry, credential: Credential, memory: Memory, now: float, trust: Trust) -> bool:
+    """Whether memory may still speak for this entry. An idle deadline passed in memory is a question, not a denial."""
+    if now > entry.stale and trust is not Trust.OUTAGE:
+        return False
+    if now <= entry.idle_ends or now > entry.ends:
+        return True
+    seen = memory.seen.get(credential)
+    return seen is not None and now <= seen + entry.idle
+
+
+def _choose(entries: list[tuple[Credential, Entry]], now: float) -> Found | None:
+    """Of several living entries the freshest, if they are of one subject; of none, nobody."""
+    living = [(key, entry) for key, entry in entries if entry.identity is not None and now <= entry.ends]
+    if not living:
+        return None
+    if len({entry.identity.user_id for _, entry in living if entry.identity}) > 1:
+        return Found(None, None, conflict=True)
+    key, entry = max(living, key=lambda pair: pair[1].born)
+    return Found(entry.identity, key)
+
+
+def _is_preflight(request: AccessRequest) -> bool:
+    """A CORS preflight as browsers send it (Fetch standard): it never carries credentials."""
+    sent = request.headers
+    return request.method == "OPTIONS" and b"origin" in sent and b"access-control-request-method" in sent

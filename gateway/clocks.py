@@ -1,0 +1,19 @@
+"""The clocks that everything else is handed. The boot clock goes on while the machine sleeps, so trust runs out then."""
+
+from __future__ import annotations
+
+import time
+
+from gateway.check import Moment
+
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has none; its monotonic clock goes on in sleep
+
+
+def boot() -> float:
+    """Seconds since boot, sleep included."""
+    return time.clock_gettime(_BOOT)
+
+
+def moment() -> Moment:
+    """Now, by both clocks."""
+    return Moment(time.clock_gettime(_BOOT), time.time())

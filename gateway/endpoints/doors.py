@@ -1,0 +1,62 @@
+"""Which door answers: first the exact path of a dialect, whatever the Host; then the host decides.
+
+A dictionary on the raw path, not a router: ``/auth/traefik`` is one spelling and no other, and finding it costs nothing.
+The second socket serves metrics and health, and is known by the address that was connected to, which nobody can forge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway import target
+
+
+class Doors:
+    """The outermost ASGI application. ``internal`` is the (host, port) of the second socket."""
+
+    def __init__(
+        self,
+        hot: Mapping[bytes, ASGIApp],
+        portal_host: str,
+        portal: ASGIApp,
+        health: Mapping[bytes, ASGIApp],
+        metrics: Mapping[bytes, ASGIApp],
+        internal: tuple[str, int | None],
+    ) -> None:
+        self._hot, self._portal_host, self._portal = hot, portal_host, portal
+        self._health, self._metrics, self._internal = health, metrics, internal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"a {scope['type']} scope cannot come in here")  # the server runs without WebSockets
+        await self._door(scope)(scope, receive, send)
+
+    def _door(self, scope: Scope) -> ASGIApp:
+        path: bytes = scope["raw_path"]
+        if scope["server"] == self._internal:
+            return self._metrics.get(path) or self._health.get(path) or _not_found
+        found = self._hot.get(path) or self._health.get(path)
+        if found is not None:
+            return found
+        return self._portal if _host(scope) == self._portal_host else _not_found
+
+
+def _host(scope: Scope) -> str:
+    values = [value for name, value in scope["headers"] if name == b"host"]
+    try:
+        return target.authority(values[0], "http")[0] if len(values) == 1 else ""
+    except target.Unreadable:
+        return ""
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    body = b'{"type":"about:blank","title":"Not found","status":404,"code":"G140"}'
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

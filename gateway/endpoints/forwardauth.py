@@ -1,0 +1,114 @@
+"""The hot door, portable: a bare ASGI callable for each dialect, with no middleware before it.
+
+A warm check is answered without an await. A cold one waits here, and nowhere else. Whatever goes wrong ends in "no":
+503 with a request id, never an exception's text.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from starlette.types import Receive, Scope, Send
+
+from gateway import replies, signals
+from gateway.cache import Cache
+from gateway.check import Moment, check
+from gateway.credentials import CookieNames
+from gateway.errors import GatewayError
+from gateway.forwarded import Trust
+from gateway.model import AccessRequest, Allow, Challenge, Decision, Malformed, Missing, Question, Reply
+from gateway.replies import Speech
+from gateway.services.decide import decide
+from gateway.services.recall import Recall
+
+logger = logging.getLogger("gateway.door")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Everything a hot door needs, made once by ``app``."""
+
+    cache: Cache
+    recall: Recall
+    trust: Trust
+    names: CookieNames
+    clock: Callable[[], Moment]
+    speech: Speech
+
+
+class ForwardAuth:
+    """The door of one dialect."""
+
+    def __init__(self, dialect: ModuleType, judge: Judge) -> None:
+        self.dialect = dialect
+        self.judge = judge
+        self.name = dialect.PATH.rpartition("/")[2]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope["client"]
+        question = Question(scope["method"], scope["raw_path"], scope["headers"], client[0] if client else None)
+        try:
+            reply = self.warm(question)
+            if not isinstance(reply, Reply):
+                reply = await self.cold(reply)
+        except Exception:
+            # Nothing that fails here may become anything but a no; the traceback goes to the log, never to the caller.
+            logger.exception("a check failed")
+            reply = replies.unavailable("G399", "the check failed", 1, self.judge.speech)
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def warm(self, question: Question) -> Reply | AccessRequest:
+        """The answer from memory, or the request that has to wait for it. Awaits nothing."""
+        judge = self.judge
+        request: AccessRequest | Malformed = self.dialect.read(question, judge.trust)
+        if isinstance(request, Malformed):
+            return self._refuse(request)
+        decision = check(request, judge.cache, judge.names, judge.clock())
+        if isinstance(decision, Missing):
+            judge.cache.misses += 1
+            return request
+        judge.cache.hits += 1
+        return self._answer(decision, request)
+
+    async def cold(self, request: AccessRequest) -> Reply:
+        """The answer after asking storage for what memory missed."""
+        judge = self.judge
+        try:
+            decision = await decide(request, judge.cache, judge.recall, judge.names, judge.clock)
+        except GatewayError as error:
+            self._count("unavailable")
+            return replies.unavailable(error.code, str(error), 1, judge.speech)
+        return self._answer(decision, request)
+
+    def _answer(self, decision: Decision, request: AccessRequest) -> Reply:
+        cache = self.judge.cache
+        outcome = _outcome(decision)
+        self._count(outcome)
+        if isinstance(decision, Allow) and decision.key is not None:
+            now = self.judge.clock().now
+            cache.seen[decision.key] = now
+            cache.accessed[decision.app] = now
+        reply: Reply = self.dialect.write(decision, request, self.judge.speech)
+        if signals.decided.receivers and signals.decided.has_receivers_for(outcome):
+            signals.decided.send(outcome, request=request, decision=decision, door=self.name, reply=reply)
+        return reply
+
+    def _refuse(self, refusal: Malformed) -> Reply:
+        self._count("malformed")
+        reply = replies.malformed(refusal, self.judge.speech)
+        signals.decided.send("malformed", request=None, decision=refusal, door=self.name, reply=reply)
+        return reply
+
+    def _count(self, outcome: str) -> None:
+        counters, key = self.judge.cache.counters, (outcome, self.name)
+        counters[key] = counters.get(key, 0) + 1
+
+
+def _outcome(decision: Decision) -> str:
+    if isinstance(decision, Allow):
+        return "allow"
+    return "challenge" if isinstance(decision, Challenge) else "deny"

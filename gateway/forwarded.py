@@ -1,0 +1,67 @@
+"""Which peer is a trusted proxy, and who the client is. Nothing else believes ``X-Forwarded-*``.
+
+Nothing is trusted by default, loopback neither: Docker's userland proxy and every local user are 127.0.0.1 too.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from gateway.model import Address
+
+Network = IPv4Network | IPv6Network
+SECRET_HEADER = b"x-gateway-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose forwarded headers are believed. A configured ``secret`` is what proves a proxy, wherever it connects from;
+    without one, the peer's network does, or the Unix socket where ``unix`` says so."""
+
+    networks: tuple[Network, ...] = ()
+    unix: bool = False
+    secret: bytes = field(default=b"", repr=False)
+
+    def believes(self, peer: str | None, secret: bytes) -> bool:
+        """Whether the sender of a question is a trusted proxy."""
+        if self.secret:
+            return hmac.compare_digest(self.secret, secret)
+        if peer is None:
+            return self.unix
+        return bool(self.networks) and within(peer, self.networks)
+
+    def client(self, forwarded_for: bytes, peer: str | None) -> Address | None:
+        """The client's address: the first from the right of X-Forwarded-For that is no trusted proxy, or None if that
+        entry is not an address (then no network condition holds)."""
+        nearest = address(peer) if peer else None
+        for text in reversed(forwarded_for.decode("latin-1").split(",")) if forwarded_for else ():
+            nearest = address(text.strip(" \t"))
+            if nearest is None or not _inside(nearest, self.networks):
+                return nearest
+        return nearest
+
+
+@lru_cache(maxsize=4096)
+def address(text: str) -> Address | None:
+    """One address, IPv4 in IPv6 unwrapped; None for anything else (ports, names, zones, odd notations)."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(found, IPv6Address):
+        return None if found.scope_id else found.ipv4_mapped or found
+    return found
+
+
+@lru_cache(maxsize=4096)
+def within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether ``peer`` is an address of one of ``networks``."""
+    found = address(peer)
+    return found is not None and _inside(found, networks)
+
+
+def _inside(found: Address, networks: tuple[Network, ...]) -> bool:
+    return any(found.version == network.version and found in network for network in networks)

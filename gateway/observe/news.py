@@ -1,0 +1,86 @@
+"""What the signals say, as log lines: the ear, sign-ins, and every no with its reason and request id."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateway import signals
+from gateway.model import AccessRequest, Deny, Malformed, Reply
+
+logger = logging.getLogger("gateway")
+
+
+class News:
+    """Connected once by ``app``; remembers only what it said last about the ear."""
+
+    def __init__(self) -> None:
+        self._hearing = False
+
+    def connect(self) -> None:
+        """Listen to what is worth a line. Allows and challenges are not, so nobody listens to them."""
+        signals.hearing.connect(self.heard, weak=False)
+        signals.deaf.connect(self.lost, weak=False)
+        signals.signed_in.connect(self.signed_in, weak=False)
+        signals.signed_out.connect(self.signed_out, weak=False)
+        signals.decided.connect(self.denied, sender="deny", weak=False)
+        signals.decided.connect(self.malformed, sender="malformed", weak=False)
+
+    def disconnect(self) -> None:
+        """Listen no more."""
+        for signal, receiver in (
+            (signals.hearing, self.heard),
+            (signals.deaf, self.lost),
+            (signals.signed_in, self.signed_in),
+            (signals.signed_out, self.signed_out),
+            (signals.decided, self.denied),
+            (signals.decided, self.malformed),
+        ):
+            signal.disconnect(receiver)
+
+    def heard(self, sender: object, **_: object) -> None:
+        """Said once, when the ear begins to hear."""
+        if not self._hearing:
+            self._hearing = True
+            logger.info("hearing")
+
+    def lost(self, sender: object, reason: str) -> None:
+        """Every time: an ear that does not come back must not be silent about it."""
+        self._hearing = False
+        logger.warning("deaf", extra={"reason": reason})
+
+    def signed_in(self, sender: object, user: int, session: int) -> None:
+        """Ids, not names."""
+        logger.info("signed in", extra={"user": user, "session": session})
+
+    def signed_out(self, sender: object, sessions: list[int]) -> None:
+        """Ids of what ended."""
+        logger.info("signed out", extra={"sessions": sessions})
+
+    def denied(self, sender: str, request: AccessRequest, decision: Deny, door: str, reply: Reply) -> None:
+        """Who was refused where, by which rule and why. Never the path: shares are secrets."""
+        identity = decision.identity
+        logger.info(
+            "denied",
+            extra={
+                "app": decision.app,
+                "host": request.host,
+                "rule": decision.rule,
+                "code": decision.code,
+                "reason": decision.reason,
+                "user": identity.name if identity else "",
+                "client": str(request.client or ""),
+                "door": door,
+                "request_id": request_id(reply),
+            },
+        )
+
+    def malformed(self, sender: str, request: None, decision: Malformed, door: str, reply: Reply) -> None:
+        """What could not be read, by name only."""
+        extra: dict[str, Any] = {"code": decision.code, "reason": decision.reason, "door": door}
+        logger.warning("refused to read a question", extra={**extra, "request_id": request_id(reply)})
+
+
+def request_id(reply: Reply) -> str:
+    """The id a no was given."""
+    return dict(reply.headers).get(b"x-request-id", b"").decode()

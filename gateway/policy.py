@@ -1,0 +1,244 @@
+"""Judgement: apps and rules compiled once, then walked in order for every request.
+
+First rule that holds wins, default deny. A rule about subjects, when nobody is known, stops the walk and challenges,
+whatever its effect. ``decide`` and ``explain`` are the same walk; neither does I/O, reads a clock or raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gateway import conditions, headers
+from gateway.model import (
+    HELD,
+    AccessRequest,
+    Allow,
+    App,
+    Challenge,
+    Credential,
+    Decision,
+    Deny,
+    Failed,
+    Headers,
+    Holds,
+    Identity,
+    Level,
+    Rule,
+    Unclear,
+    Unknown,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule ready to be asked. ``position`` counts from 1, as people do; ``outage`` tells whether an allow of it may
+    come from memory while the store is down."""
+
+    position: int
+    effect: str
+    conditions: tuple[Any, ...]
+    pathless: tuple[Any, ...]
+    outage: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledApp:
+    """An app ready to be asked; ``broken`` names the row that does not compile, and then refuses everything."""
+
+    tenant: int
+    name: str
+    title: str
+    rules: tuple[CompiledRule, ...]
+    template: headers.Template
+    nobody: Headers
+    headerset: str
+    preflight: bool
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All apps by host, at one revision. The portal's own host is always allowed."""
+
+    revision: int
+    exact: Mapping[str, CompiledApp]
+    wild: Mapping[str, CompiledApp]
+
+    def app(self, host: str) -> CompiledApp | None:
+        """The app that owns ``host``: the exact name, else the longest ``*.suffix`` (the suffix itself is not in it)."""
+        found = self.exact.get(host)
+        while found is None and self.wild and "." in host:
+            host = host.partition(".")[2]
+            found = self.wild.get(host)
+        return found
+
+
+class Step(NamedTuple):
+    """One rule of the walk, and what became of it."""
+
+    rule: CompiledRule
+    holds: Holds
+
+
+def compile_app(app: App, tenant: int) -> CompiledApp:
+    """``app`` ready to be asked; one that does not compile refuses everybody and says which row is at fault."""
+    rules: list[CompiledRule] = []
+    template, broken = headers.STANDARD, ""
+    try:
+        for rule in app.rules:
+            rules.append(_compile_rule(len(rules) + 1, rule))
+        template += headers.template(app.headers)
+    except ValueError as error:
+        row = f"rule {len(rules) + 1}" if len(rules) < len(app.rules) else "headers"
+        broken = f"{row} of {app.name}: {error}"
+    return CompiledApp(
+        tenant,
+        app.name,
+        app.title,
+        tuple(rules),
+        template,
+        headers.render(template, None) or headers.ANSWER,
+        app.name if app.headers else "",
+        app.preflight == "pass",
+        broken,
+    )
+
+
+def portal_app(host: str) -> Policy:
+    """The policy before any app is known: the portal's own host, open to everybody, and nothing else."""
+    return compile_policy(0, [(0, App("portal", "Portal", (host,), (Rule("bypass"),)))])
+
+
+def compile_policy(revision: int, apps: Iterable[tuple[int, App]]) -> Policy:
+    """Every app of every tenant, by host. Hosts are unique by an index of the store."""
+    exact: dict[str, CompiledApp] = {}
+    wild: dict[str, CompiledApp] = {}
+    for tenant, app in apps:
+        compiled = compile_app(app, tenant)
+        for host in app.hosts:
+            table, name = (wild, host[2:]) if host.startswith("*.") else (exact, host)
+            table[name] = compiled
+    return Policy(revision, exact, wild)
+
+
+def decide(
+    app: CompiledApp, request: AccessRequest, identity: Identity | None, key: Credential | None, now: float
+) -> Decision:
+    """Allow, deny or challenge. An identity that does not reach this app is judged as nobody."""
+    if app.broken:
+        return Deny(app.name, 0, "G131", f"the policy of this app cannot be used: {app.broken}", identity)
+    subject = identity if identity is not None and _reaches(identity, app, request) else None
+    for rule, holds in walk(app, request, subject, now):
+        match holds:
+            case Failed():
+                continue
+            case Unclear(reason):
+                return Deny(app.name, rule.position, "G132", f"the path can be read in two ways: {reason}", identity)
+            case Unknown(reason):
+                decision: Decision = Challenge(app.name, rule.position, reason)
+            case _:
+                decision = EFFECTS[rule.effect](app, rule, subject, key)
+        if isinstance(decision, Challenge) and _key_elsewhere(identity, app):
+            return Deny(app.name, rule.position, "G136", "this key does not open this app", identity)
+        return decision
+    return Deny(app.name, 0, "G130", "no rule lets this request in", identity)
+
+
+def walk(app: CompiledApp, request: AccessRequest, identity: Identity | None, now: float) -> Iterator[Step]:
+    """Each rule in order, with what became of it."""
+    for rule in app.rules:
+        yield Step(rule, _verdict(rule, request, identity, now))
+
+
+def explain(
+    app: CompiledApp, request: AccessRequest, identity: Identity | None, now: float
+) -> tuple[list[Step], Decision]:
+    """The steps of the walk up to the one that decided, and the decision."""
+    decision = decide(app, request, identity, None, now)
+    subject = identity if identity is not None and _reaches(identity, app, request) else None
+    steps = list(walk(app, request, subject, now))
+    return (steps[: decision.rule] if decision.rule else steps), decision
+
+
+def _compile_rule(position: int, rule: Rule) -> CompiledRule:
+    if rule.policy not in EFFECTS:
+        raise ValueError(f"unknown policy {rule.policy!r}")
+    written = [member for member in conditions.FAN if getattr(rule, member.KEY)]
+    parsed = tuple(member.parse(_plain(getattr(rule, member.KEY))) for member in written)
+    pathless = tuple(
+        condition for member, condition in zip(written, parsed, strict=True) if not getattr(member, "READS_PATH", False)
+    )
+    return CompiledRule(position, rule.policy, parsed, pathless, rule.outage and rule.policy != "two_factor")
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _reaches(identity: Identity, app: CompiledApp, request: AccessRequest) -> bool:
+    """Whether this identity counts here: of the app's tenant, within the session's domain and the key's apps."""
+    if identity.tenant != app.tenant and app.tenant:
+        return False
+    if identity.audience and not f".{request.host}".endswith(f".{identity.audience}"):
+        return False
+    return identity.apps is None or app.name in identity.apps
+
+
+def _key_elsewhere(identity: Identity | None, app: CompiledApp) -> bool:
+    return identity is not None and identity.apps is not None and app.name not in identity.apps
+
+
+def _verdict(rule: CompiledRule, request: AccessRequest, identity: Identity | None, now: float) -> Holds:
+    """All of a rule's conditions: one that failed beats all others, whatever their order."""
+    verdict: Holds = HELD
+    asked = rule.conditions
+    if request.unclear and len(rule.pathless) < len(asked):
+        verdict, asked = Unclear(request.unclear), rule.pathless
+    for condition in asked:
+        holds = condition.holds(request, identity, now)
+        if isinstance(holds, Failed):
+            return holds
+        if verdict is HELD:
+            verdict = holds
+    return verdict
+
+
+def _bypass(app: CompiledApp, rule: CompiledRule, identity: Identity | None, key: Credential | None) -> Decision:
+    return _allow(app, rule, identity, key)
+
+
+def _deny(app: CompiledApp, rule: CompiledRule, identity: Identity | None, key: Credential | None) -> Decision:
+    return Deny(app.name, rule.position, "G133", "a rule of this app refuses this request", identity)
+
+
+def _one_factor(app: CompiledApp, rule: CompiledRule, identity: Identity | None, key: Credential | None) -> Decision:
+    if identity is None:
+        return Challenge(app.name, rule.position, "sign in")
+    return _allow(app, rule, identity, key)
+
+
+def _two_factor(app: CompiledApp, rule: CompiledRule, identity: Identity | None, key: Credential | None) -> Decision:
+    if identity is None:
+        return Challenge(app.name, rule.position, "sign in", Level.TWO_FACTOR)
+    if identity.level >= Level.TWO_FACTOR:
+        return _allow(app, rule, identity, key)
+    if identity.second:
+        return Challenge(app.name, rule.position, "show your second factor", Level.TWO_FACTOR)
+    return Deny(app.name, rule.position, "G134", "this needs a second factor, and you have none set up", identity)
+
+
+EFFECTS = {"bypass": _bypass, "deny": _deny, "one_factor": _one_factor, "two_factor": _two_factor}
+
+
+def _allow(app: CompiledApp, rule: CompiledRule, identity: Identity | None, key: Credential | None) -> Decision:
+    """The header block is rendered the first time this person meets this header set."""
+    if identity is None:
+        return Allow(app.name, rule.position, None, None, app.nobody)
+    if app.headerset not in identity.blocks:
+        identity.blocks[app.headerset] = headers.render(app.template, identity)
+    block = identity.blocks[app.headerset]
+    if block is None:
+        return Deny(app.name, rule.position, "G135", "the identity headers do not fit into 4 KB", identity)
+    return Allow(app.name, rule.position, identity, key, block)

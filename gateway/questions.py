@@ -1,0 +1,28 @@
+"""From raw headers to a mapping, refusing what two parsers would read differently. Pure; every dialect begins here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gateway.model import Headers, Malformed
+
+ONCE = frozenset({b"host", b"authorization", b"x-api-key", b"x-gateway-secret", b"origin"})
+"""Headers that decide something and have one value: a second one is an attack or a broken proxy (CVE-2021-32777)."""
+
+
+def collect(raw: Headers, family: Collection[bytes]) -> dict[bytes, bytes] | Malformed:
+    """Headers by lower-case name. ``family`` and ONCE may appear once; repeated cookies are joined (RFC 9113 8.2.3)."""
+    headers = dict(raw)
+    if len(headers) == len(raw):
+        return headers
+    headers = {}
+    for name, value in raw:
+        if name not in headers:
+            headers[name] = value
+        elif name in ONCE or name in family:
+            return Malformed("G102", f"the header {name.decode('latin-1')} appears twice")
+        elif name == b"cookie":
+            headers[name] += b"; " + value
+        else:
+            headers[name] += b", " + value
+    return headers

@@ -1,0 +1,122 @@
+"""What a caller that can carry a redirect is answered; dialects that cannot, change it.
+
+An allow is 200 with the identity headers. A challenge redirects a navigation and is 401 for everything else, because
+browsers follow redirects of fetch and XMLHttpRequest blindly and refuse redirected preflights. A no is 403 and never
+says what others may do. Every no carries a request id; no answer says anything that may be stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gateway.model import AccessRequest, Challenge, Deny, Headers, Malformed, Reply
+
+RETURN_LIMIT = 2048
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+class Speech(NamedTuple):
+    """What every dialect needs to say no: the portal, a signer of return URLs, the page of a denial, and a fresh id."""
+
+    portal_url: str
+    login_url: Callable[[str], str]
+    denied_page: Callable[[Deny, AccessRequest, str], tuple[str, str]]
+    request_id: Callable[[], str]
+
+
+def challenge(decision: Challenge, request: AccessRequest, speech: Speech) -> Reply:
+    """302 (303 for what is not GET or HEAD) to the login page for a navigation, else 401."""
+    if not is_navigation(request):
+        return unauthorized(decision, speech)
+    location = speech.login_url(return_url(request)).encode()
+    status = 302 if request.method in ("GET", "HEAD") else 303
+    return Reply(status, [(b"location", location), (b"content-length", b"0"), _NO_STORE, _request_id(speech)])
+
+
+def unauthorized(decision: Challenge, speech: Speech) -> Reply:
+    """401 with the place to sign in, for whoever is not a person at an address bar."""
+    realm = (b"www-authenticate", f'Session realm="{speech.portal_url}"'.encode())
+    return _problem(401, "G120", decision.reason, speech, [realm])
+
+
+def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
+    """403: a page for a person, a problem document for a program."""
+    if not is_navigation(request):
+        return _problem(403, decision.code, decision.reason, speech)
+    name, request_id = _request_id(speech)
+    page, security_policy = speech.denied_page(decision, request, request_id.decode())
+    body = page.encode()
+    return Reply(
+        403,
+        [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"content-security-policy", security_policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            _NO_STORE,
+            (name, request_id),
+        ],
+        body,
+    )
+
+
+def malformed(refusal: Malformed, speech: Speech) -> Reply:
+    """400, or 403 where the peer is not believed."""
+    return _problem(refusal.status, refusal.code, refusal.reason, speech)
+
+
+def unavailable(code: str, reason: str, retry_after: int, speech: Speech) -> Reply:
+    """503: memory does not know, and the store cannot be asked now."""
+    return _problem(503, code, reason, speech, [(b"retry-after", str(retry_after).encode())])
+
+
+def is_navigation(request: AccessRequest) -> bool:
+    """Whether a person would see the answer: by Fetch Metadata, else by what an address bar sends."""
+    sent = request.headers
+    mode = sent.get(b"sec-fetch-mode")
+    if mode is not None:
+        return mode == b"navigate"
+    if request.method not in ("GET", "HEAD") or b"x-requested-with" in sent:
+        return False
+    return b"text/html" in sent.get(b"accept", b"").lower()
+
+
+def return_url(request: AccessRequest) -> str:
+    """Where to come back to. A query that carries one of our own tokens, and one that is too long, stay behind."""
+    origin = f"{request.scheme}://{request.authority}"
+    path, _, query = request.uri.partition("?")
+    if any(prefix in query for prefix in ("gws_", "gwp_", "gwk_")):
+        query = ""
+    url = f"{origin}{path}?{query}" if query else f"{origin}{path}"
+    return url if len(url) <= RETURN_LIMIT else f"{origin}/"
+
+
+def _request_id(speech: Speech) -> tuple[bytes, bytes]:
+    return b"x-request-id", speech.request_id().encode()
+
+
+def _problem(status: int, code: str, reason: str, speech: Speech, more: Headers | None = None) -> Reply:
+    """A problem document (RFC 9457) with a stable code."""
+    name, request_id = _request_id(speech)
+    fields: Mapping[str, object] = {
+        "type": "about:blank",
+        "title": _TITLES[status],
+        "status": status,
+        "detail": reason,
+        "code": code,
+        "request_id": request_id.decode(),
+    }
+    body = json.dumps(fields).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        _NO_STORE,
+        (name, request_id),
+    ]
+    return Reply(status, headers + (more or []), body)
+
+
+_TITLES = {400: "Malformed question", 401: "Sign in", 403: "Refused", 503: "Unavailable"}

@@ -1,0 +1,44 @@
+"""What every use case stands on, and the one way to take something away.
+
+A use case that takes something away returns the names of the replicas that did not acknowledge within a second; an
+empty tuple is the promise that every replica that hears now refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.storage.fence import Acks, raise_fence
+from gateway.storage.pool import Connection, Store
+from gateway.tokens import Ring
+
+Silent = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The store, the acknowledgements of its ears, the signing keys as they are now, and the wall clock."""
+
+    store: Store
+    acks: Acks
+    ring: Callable[[], Ring]
+    wall: Callable[[], float]
+
+
+@dataclass(slots=True)
+class Taking:
+    """A transaction that takes something away; ``silent`` is known once it is over."""
+
+    tx: Connection
+    silent: Silent = ()
+
+
+@asynccontextmanager
+async def taking_away(ground: Ground, room: str) -> AsyncIterator[Taking]:
+    """After COMMIT, with the connection back in the pool, wait for everybody who hears."""
+    async with ground.store.transaction(room) as tx:
+        taking = Taking(tx)
+        yield taking
+    taking.silent = await raise_fence(ground.store, ground.acks)

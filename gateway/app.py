@@ -55,7 +55,7 @@ class Gateway:
         listen_url: str,
         *,
         config: Any = None,
-        internal: tuple[str, int | None] = ("", None),
+        internal: tuple[str, int] | None = None,
     ) -> None:
         self.settings = settings
         self.cache = Cache(ring, _bounds(settings))
@@ -83,7 +83,8 @@ class Gateway:
         await self.ear.start()
         if self.reload is not None:
             await self.reload.at_start()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_now)
+            with suppress(RuntimeError, ValueError):  # only a process's main thread may; elsewhere the file is watched
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_now)
             self._tasks.append(asyncio.create_task(self.reload.watch(), name="reload"))
         flushing = batches.keep_flushing(self.cache, self.store, clocks.boot, self._said)
         self._tasks.append(asyncio.create_task(flushing, name="flush"))
@@ -139,7 +140,7 @@ class Gateway:
             beat=min(1.0, self.settings.cache.grace / 4),
         )
 
-    def _make_doors(self, internal: tuple[str, int | None]) -> Doors:
+    def _make_doors(self, internal: tuple[str, int] | None) -> Doors:
         judge = self._make_judge()
         domain = self.signin.limits.audience
         lifetime = int(self.settings.session.absolute)

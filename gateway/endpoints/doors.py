@@ -14,7 +14,7 @@ from gateway import target
 
 
 class Doors:
-    """The outermost ASGI application. ``internal`` is the (host, port) of the second socket."""
+    """The outermost ASGI application. ``internal`` is the (host, port) of the second socket, if there is one."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Doors:
         portal: ASGIApp,
         health: Mapping[bytes, ASGIApp],
         metrics: Mapping[bytes, ASGIApp],
-        internal: tuple[str, int | None],
+        internal: tuple[str, int] | None,
     ) -> None:
         self._hot, self._portal_host, self._portal = hot, portal_host, portal
         self._health, self._metrics, self._internal = health, metrics, internal
@@ -35,7 +35,7 @@ class Doors:
 
     def _door(self, scope: Scope) -> ASGIApp:
         path: bytes = scope["raw_path"]
-        if scope["server"] == self._internal:
+        if self._internal is not None and scope["server"] == self._internal:
             return self._metrics.get(path) or self._health.get(path) or _not_found
         found = self._hot.get(path) or self._health.get(path)
         if found is not None:

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from gateway import tokens
+from gateway import questions, tokens
 from gateway.check import Found
 from gateway.credentials import portal as portal_cookie
 from gateway.credentials.cookies import values
@@ -26,7 +26,7 @@ from gateway.endpoints.forms import BadForm
 from gateway.endpoints.forwardauth import Judge
 from gateway.endpoints.setcookie import Cookies
 from gateway.errors import GatewayError, NotFound
-from gateway.model import AccessRequest, Allow, Identity, Refusal
+from gateway.model import AccessRequest, Allow, Identity, Malformed, Refusal
 from gateway.policy import decide
 from gateway.services import sessions
 from gateway.services.decide import known
@@ -105,7 +105,8 @@ class Portal:
 
     def presented(self, request: Request) -> bytes:
         """The portal token in the request, living or not; empty where there is none, or more than one."""
-        found = portal_cookie.read(dict(request.scope["headers"]), self.cookies.names)
+        sent = questions.collect(request.scope["headers"], ())
+        found = [] if isinstance(sent, Malformed) else portal_cookie.read(sent, self.cookies.names)
         return found[0] if len(set(found)) == 1 else b""
 
     def attempt(self, request: Request) -> bytes:

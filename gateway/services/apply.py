@@ -22,6 +22,10 @@ from gateway.storage.answers import Answers
 from gateway.storage.pool import TENANT
 
 
+LONGEST = 60.0
+"""Seconds an apply may hold its connection: thousands of apps are thousands of rows."""
+
+
 class Applied(NamedTuple):
     """What became of a file: whether it was applied, what differs from what was stored, and who stayed silent."""
 
@@ -48,7 +52,7 @@ async def apply(ground: Ground, actor: str, text: str, wanted: Sequence[App]) ->
     changes = tuple(difference(before, list(wanted)))
     digest = digest_of(text)
     try:
-        async with taking_away(ground, "apply") as taking:
+        async with taking_away(ground, "apply", LONGEST) as taking:
             await rows.lock(taking.tx)
             await rows.replace(taking.tx, wanted, _changed(before, wanted))
             await rows.note(taking.tx, digest, actor)

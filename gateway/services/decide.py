@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from gateway import questions
 from gateway.cache import Cache, Trust
-from gateway.check import Found, Moment, check, identify
+from gateway.check import NOBODY, Found, Moment, check, identify
 from gateway.credentials import CookieNames, portal
 from gateway.errors import StoreSilent, Unavailable
-from gateway.model import AccessRequest, Decision, Headers, Missing
+from gateway.model import AccessRequest, Decision, Headers, Malformed, Missing
 from gateway.services.recall import Recall, Recalled
 
 ATTEMPTS = 5
@@ -26,7 +27,9 @@ async def decide(request: AccessRequest, cache: Cache, recall: Recall, names: Co
 
 async def known(headers: Headers, cache: Cache, recall: Recall, names: CookieNames, clock: Clock) -> Found:
     """Who presents the portal cookie. Never from memory in an outage: the portal changes things."""
-    sent = dict(headers)
+    sent = questions.collect(headers, ())
+    if isinstance(sent, Malformed):
+        return NOBODY
 
     def ask(view: Recalled) -> Found | Missing:
         if view.basis is Trust.OUTAGE:

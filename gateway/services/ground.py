@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.storage.fence import Acks, raise_fence
-from gateway.storage.pool import Connection, Store
+from gateway.storage.pool import LIMIT, Connection, Store
 from gateway.tokens import Ring
 
 Silent = tuple[str, ...]
@@ -36,9 +36,9 @@ class Taking:
 
 
 @asynccontextmanager
-async def taking_away(ground: Ground, room: str) -> AsyncIterator[Taking]:
+async def taking_away(ground: Ground, room: str, limit: float = LIMIT) -> AsyncIterator[Taking]:
     """After COMMIT, with the connection back in the pool, wait for everybody who hears."""
-    async with ground.store.transaction(room) as tx:
+    async with ground.store.transaction(room, limit=limit) as tx:
         taking = Taking(tx)
         yield taking
     taking.silent = await raise_fence(ground.store, ground.acks)

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import psycopg
 
 from gateway import signals
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreSilent
 from gateway.storage.fence import CHANNEL, EARS, Acks
-from gateway.storage.pool import LIMIT, Tally, as_runtime, hang_up
+from gateway.storage.pool import LIMIT, Tally, as_runtime, hang_up, translate
 
 BEAT = 1.0
 """Seconds between heartbeats, or a quarter of ``cache.grace`` where that is less."""
@@ -73,7 +73,10 @@ class Ear:
 
     async def start(self) -> None:
         """Listen, fill memory, and hear the first heartbeat come back. StoreSilent or StoreBusy if that fails."""
-        connection = await self._connect()
+        try:
+            connection = await self._connect()
+        except (psycopg.Error, OSError, _Lost) as error:
+            raise translate(error) or StoreSilent("the database does not answer to the ear") from error
         self._task = asyncio.create_task(self._live(connection), name="ear")
 
     async def stop(self) -> None:

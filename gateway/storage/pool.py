@@ -94,14 +94,15 @@ class Store:
         await self.pool.close()
 
     @asynccontextmanager
-    async def connection(self, room: str) -> AsyncIterator[Connection]:
-        """One connection in autocommit, counted under ``room``; every failure comes out as *busy* or *silent*."""
+    async def connection(self, room: str, limit: float = LIMIT) -> AsyncIterator[Connection]:
+        """One connection in autocommit for at most ``limit`` seconds, counted under ``room``; every failure comes out as
+        *busy* or *silent*."""
         if _holding.get():
             raise NestedCheckout(f"{room} asked for a connection while {_holding.get()} holds one")
         with _translated():
             connection = await self.pool.getconn()
         mark = _holding.set(room)
-        timer = asyncio.get_running_loop().call_later(LIMIT, hang_up, connection)
+        timer = asyncio.get_running_loop().call_later(limit, hang_up, connection)
         connection.room, connection.tally = room, self.queries
         try:
             with _translated():
@@ -112,10 +113,10 @@ class Store:
             await self.pool.putconn(connection)
 
     @asynccontextmanager
-    async def transaction(self, room: str, tenant: int = TENANT) -> AsyncIterator[Connection]:
+    async def transaction(self, room: str, tenant: int = TENANT, limit: float = LIMIT) -> AsyncIterator[Connection]:
         """One transaction that works for one tenant. A COMMIT whose answer was lost is ``CommitUnknown``, not tried
         again."""
-        async with self.connection(room) as connection:
+        async with self.connection(room, limit) as connection:
             await connection.execute("BEGIN")
             try:
                 await connection.execute("SELECT set_config('gateway.tenant', %s, true)", (str(tenant),))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import databases
 import psycopg
 import pytest
+
+import databases
 import serving
 from databases import Cluster
 from serving import Served

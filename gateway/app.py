@@ -55,7 +55,7 @@ class Gateway:
         listen_url: str,
         *,
         config: Any = None,
-        internal: tuple[str, int] | None = None,
+        internal: tuple[str, int | None] | None = None,
     ) -> None:
         self.settings = settings
         self.cache = Cache(ring, _bounds(settings))
@@ -140,7 +140,7 @@ class Gateway:
             beat=min(1.0, self.settings.cache.grace / 4),
         )
 
-    def _make_doors(self, internal: tuple[str, int] | None) -> Doors:
+    def _make_doors(self, internal: tuple[str, int | None] | None) -> Doors:
         judge = self._make_judge()
         domain = self.signin.limits.audience
         lifetime = int(self.settings.session.absolute)

@@ -7,6 +7,8 @@ anything of the gateway; this stands for somebody else's program, so it imports 
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
@@ -160,3 +162,16 @@ async def _live(receive: Receive, send: Send) -> None:
     while (message := await receive())["type"] == "lifespan.startup":
         await send({"type": "lifespan.startup.complete"})
     await send({"type": f"{message['type']}.complete"})
+
+
+def main(fd: str, portal_url: str) -> None:
+    """Serve the demo app on a listening socket that the parent hands down."""
+    # Imported here: whoever wants the app alone needs no server.
+    import uvicorn
+
+    listener = socket.socket(fileno=int(fd))
+    uvicorn.Server(uvicorn.Config(app_for(portal_url), log_level="warning", access_log=False)).run([listener])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -23,7 +23,7 @@ class Doors:
         portal: ASGIApp,
         health: Mapping[bytes, ASGIApp],
         metrics: Mapping[bytes, ASGIApp],
-        internal: tuple[str, int] | None,
+        internal: tuple[str, int | None] | None,
     ) -> None:
         self._hot, self._portal_host, self._portal = hot, portal_host, portal
         self._health, self._metrics, self._internal = health, metrics, internal
@@ -35,12 +35,19 @@ class Doors:
 
     def _door(self, scope: Scope) -> ASGIApp:
         path: bytes = scope["raw_path"]
-        if self._internal is not None and scope["server"] == self._internal:
+        if self._is_internal(scope["server"]):
             return self._metrics.get(path) or self._health.get(path) or _not_found
         found = self._hot.get(path) or self._health.get(path)
         if found is not None:
             return found
         return self._portal if _host(scope) == self._portal_host else _not_found
+
+    def _is_internal(self, server: tuple[str, int | None] | None) -> bool:
+        """A socket that is bound to every address reports the one that was connected to."""
+        if self._internal is None or server is None:
+            return False
+        host, port = self._internal
+        return server[1] == port and host in (server[0], "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def _host(scope: Scope) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.endpoints.listening import BACKLOG
+
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
 
@@ -80,6 +82,6 @@ def options(**more: Any) -> dict[str, Any]:
         "log_config": None,
         "timeout_keep_alive": KEEP_ALIVE,
         "timeout_graceful_shutdown": 5,
-        "backlog": 2048,
+        "backlog": BACKLOG,
         **more,
     }

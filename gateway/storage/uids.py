@@ -160,15 +160,16 @@ def spawn(
         cwd="/",  # ours may be closed to the account
         env=ENVIRONMENT,
         start_new_session=True,
-        preexec_fn=_bound_to(os.getpid(), on_death),  # safe to fork: servers are started before threads are
+        preexec_fn=bound_to(os.getpid(), on_death),  # safe to fork: servers are started before threads are
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
     )
 
 
-def _bound_to(parent: int, on_death: int) -> Callable[[], None] | None:
-    """What the child does before exec. Python has changed the uid by then; changing it later would clear the signal."""
+def bound_to(parent: int, on_death: int) -> Callable[[], None] | None:
+    """What a child does before exec, so that it dies with us; the roof's own children too. Python has changed the uid by
+    then; changing it later would clear the signal."""
     if _libc is None:
         return None
     prctl = _libc.prctl  # looked up here, since a forked child should do as little as it can

@@ -35,15 +35,30 @@ class Draft(NamedTuple):
 
 def read(text: str, filename: str, *, portal_host: str) -> list[App]:
     """The apps of a file. None at all is valid: then everybody is denied everything but the portal."""
-    root, problems = documents.read(text, filename)
-    nodes = _list(documents.entries(root, ("apps",), "the file", problems).get("apps"), problems) if root.value else []
-    drafts = [_app(node, number, problems) for number, node in enumerate(nodes, 1)]
+    return read_all({filename: text}, portal_host=portal_host)
+
+
+def read_all(texts: Mapping[str, str], *, portal_host: str) -> list[App]:
+    """The apps of several files (each text by its file's name), which are one policy: names and hosts are unique in all."""
+    problems: list[Problem] = []
+    drafts = [draft for filename, text in texts.items() for draft in _drafts(text, filename, problems)]
     problems += _names_twice(drafts)
     problems += _hosts_twice(drafts)
     problems += _covering(drafts, portal_host)
     if problems:
         raise ConfigurationInvalid(problems)
     return [App(**{"title": draft.values["name"]} | draft.values) for draft in drafts]
+
+
+def _drafts(text: str, filename: str, problems: list[Problem]) -> list[Draft]:
+    try:
+        root, found = documents.read(text, filename)
+    except ConfigurationInvalid as error:
+        problems += error.problems
+        return []
+    problems += found
+    nodes = _list(documents.entries(root, ("apps",), "the file", problems).get("apps"), problems) if root.value else []
+    return [_app(node, number, problems) for number, node in enumerate(nodes, 1)]
 
 
 def app_name(value: object) -> str:
@@ -135,7 +150,7 @@ def _read(
 ) -> Draft:
     """Each value as its key reads it; what cannot be read becomes a problem and stays out."""
     draft = Draft({}, {key: node.where for key, node in given.items()})
-    for key in given.keys() & keys.keys():
+    for key in (key for key in given if key in keys):
         try:
             draft.values[key] = keys[key](given[key].plain())
         except ValueError as error:

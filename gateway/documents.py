@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -90,6 +91,12 @@ class _Loader(yaml.SafeLoader):
 
     depth = 0
 
+    def fetch_more_tokens(self) -> None:
+        try:
+            super().fetch_more_tokens()
+        except (ValueError, OverflowError):  # pyyaml's own slips: "\\UFFFFFFFF", and a version of 5,000 digits
+            raise _marked("an escape or a number that means nothing", self.get_mark()) from None
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # types-pyyaml leaves this method bare
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -105,8 +112,12 @@ class _Loader(yaml.SafeLoader):
 
 
 def _refused(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
-    mark = event.start_mark
-    return yaml.MarkedYAMLError(None, None, problem, mark)  # type: ignore[arg-type]  # the stubs name the C parser's mark
+    return _marked(problem, event.start_mark)
+
+
+def _marked(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    """``mark`` is untyped because the stubs name the C parser's."""
+    return yaml.MarkedYAMLError(None, None, problem, mark)
 
 
 def _invalid(filename: str, line: int, what: str) -> ConfigurationInvalid:

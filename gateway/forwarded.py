@@ -14,6 +14,8 @@ from gateway.model import Address
 
 Network = IPv4Network | IPv6Network
 SECRET_HEADER = b"x-gateway-secret"
+_LONGEST = len("0000:0000:0000:0000:0000:ffff:192.168.100.200")
+"""Characters of the longest address: what a stranger writes beyond that is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,25 @@ class Trust:
             return self.unix
         return bool(self.networks) and within(peer, self.networks)
 
-    def client(self, forwarded_for: bytes, peer: str | None) -> Address | None:
+    def client(self, forwarded_for: bytes) -> Address | None:
         """The client's address: the first from the right of X-Forwarded-For that is no trusted proxy, or None if that
-        entry is not an address (then no network condition holds)."""
-        nearest = address(peer) if peer else None
-        for text in reversed(forwarded_for.decode("latin-1").split(",")) if forwarded_for else ():
+        entry is not an address (then no network condition holds). Who asks is the proxy, never the client: a proxy that
+        names nobody must not open what its own network may see."""
+        nearest: Address | None = None
+        for text in reversed(forwarded_for.decode("latin-1").split(",")):
             nearest = address(text.strip(" \t"))
             if nearest is None or not _inside(nearest, self.networks):
                 return nearest
         return nearest
 
 
-@lru_cache(maxsize=4096)
 def address(text: str) -> Address | None:
     """One address, IPv4 in IPv6 unwrapped; None for anything else (ports, names, zones, odd notations)."""
+    return _address(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> Address | None:
     try:
         found = ip_address(text)
     except ValueError:

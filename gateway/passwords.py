@@ -6,7 +6,7 @@ Pure and slow (tens of milliseconds): callers run it in a bounded thread pool, n
 from __future__ import annotations
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import VerificationError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 NOBODY = _HASHER.hash("nobody has this password")
@@ -19,8 +19,8 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(digest: str, password: str) -> bool:
-    """Whether ``password`` made ``digest``; a digest that cannot be read is a no."""
+    """Whether ``password`` made ``digest``; a digest that cannot be read is a no, a password that is no text too."""
     try:
         return _HASHER.verify(digest, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, ValueError):  # InvalidHashError is a ValueError, half a surrogate pair another
         return False

@@ -10,11 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from gateway.model import AccessRequest, Challenge, Deny, Headers, Malformed, Reply
+from gateway.tokens import PREFIXES
 
 RETURN_LIMIT = 2048
 _NO_STORE = (b"cache-control", b"no-store")
+_PROGRAMS = (b"x-requested-with", b"upgrade", b"sec-websocket-key")
+"""Headers that no address bar sends: XMLHttpRequest by old habit, and a WebSocket's handshake (Traefik drops Upgrade)."""
 
 
 class Speech(NamedTuple):
@@ -79,7 +83,7 @@ def is_navigation(request: AccessRequest) -> bool:
     mode = sent.get(b"sec-fetch-mode")
     if mode is not None:
         return mode == b"navigate"
-    if request.method not in ("GET", "HEAD") or b"x-requested-with" in sent:
+    if request.method not in ("GET", "HEAD") or any(name in sent for name in _PROGRAMS):
         return False
     return b"text/html" in sent.get(b"accept", b"").lower()
 
@@ -88,19 +92,14 @@ def return_url(request: AccessRequest) -> str:
     """Where to come back to. A query that carries one of our own tokens, and one that is too long, stay behind."""
     origin = f"{request.scheme}://{request.authority}"
     path, _, query = request.uri.partition("?")
-    if any(prefix in query for prefix in ("gws_", "gwp_", "gwk_")):
+    if any(prefix in unquote(query) for prefix in PREFIXES.values()):
         query = ""
     url = f"{origin}{path}?{query}" if query else f"{origin}{path}"
     return url if len(url) <= RETURN_LIMIT else f"{origin}/"
 
 
-def _request_id(speech: Speech) -> tuple[bytes, bytes]:
-    return b"x-request-id", speech.request_id().encode()
-
-
-def _problem(status: int, code: str, reason: str, speech: Speech, more: Headers | None = None) -> Reply:
+def problem(status: int, code: str, reason: str, request_id: bytes, more: Headers | None = None) -> Reply:
     """A problem document (RFC 9457) with a stable code."""
-    name, request_id = _request_id(speech)
     fields: Mapping[str, object] = {
         "type": "about:blank",
         "title": _TITLES[status],
@@ -114,9 +113,17 @@ def _problem(status: int, code: str, reason: str, speech: Speech, more: Headers 
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         _NO_STORE,
-        (name, request_id),
+        (b"x-request-id", request_id),
     ]
     return Reply(status, headers + (more or []), body)
 
 
-_TITLES = {400: "Malformed question", 401: "Sign in", 403: "Refused", 503: "Unavailable"}
+def _request_id(speech: Speech) -> tuple[bytes, bytes]:
+    return b"x-request-id", speech.request_id().encode()
+
+
+def _problem(status: int, code: str, reason: str, speech: Speech, more: Headers | None = None) -> Reply:
+    return problem(status, code, reason, speech.request_id().encode(), more)
+
+
+_TITLES = {400: "Malformed question", 401: "Sign in", 403: "Refused", 404: "Not found", 503: "Unavailable"}

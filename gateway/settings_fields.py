@@ -58,7 +58,10 @@ def database_url(value: object) -> str:
 
 
 def secret(value: object) -> str:
-    """What a proxy sends in a header to prove itself: visible ASCII, long enough not to be guessed."""
+    """What a proxy sends in a header to prove itself: visible ASCII, long enough not to be guessed. No message repeats
+    it, not even one that YAML takes for a number."""
+    if not isinstance(value, str):
+        raise ValueError("must be a text; put quotes around it")
     written = values.text(value)
     if not written.isascii() or not written.isprintable() or " " in written:
         raise ValueError("must be letters, digits and signs of ASCII, without spaces")

@@ -24,12 +24,17 @@ def names(*, secure: bool) -> CookieNames:
 
 
 def values(header: bytes, name: bytes) -> list[bytes]:
-    """Every value of the cookie ``name``, in order, quotes taken off. HAProxy joins repeated headers by a comma."""
+    """Every value of the cookie ``name``, in order, quotes taken off.
+
+    Split where browsers join, at ``;`` alone, and only spaces and tabs are taken off a name: whatever else a reader cuts
+    at or strips lets a sibling subdomain write ``__Host-`` into a cookie whose own name has no such prefix. So of
+    repeated headers that a proxy has joined by a comma, which no browser sends, the joined value is nobody's.
+    """
     if name not in header:
         return []
     found = []
-    for pair in header.replace(b", ", b";").split(b";"):
+    for pair in header.split(b";"):
         key, _, value = pair.partition(b"=")
-        if key.strip() == name:
+        if key.strip(b" \t") == name:
             found.append(value.strip(b' \t"'))
     return found

@@ -41,7 +41,7 @@ def read(question: Question, trust: Trust) -> AccessRequest | Malformed:
         uri, path = target.uri(headers[_URI])
     except target.Unreadable as error:
         return Malformed("G104", f"cannot read the original {error}")
-    client = trust.client(headers.get(_FOR, b""), question.peer)
+    client = trust.client(headers.get(_FOR, b""))
     return AccessRequest(method, scheme, host, authority, path.path, path.unclear, uri, client, headers)
 
 

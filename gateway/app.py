@@ -158,6 +158,7 @@ class Gateway:
             checks,
             {b"/metrics": health.metrics(self.metrics.exposition)},
             internal,
+            judge.speech.request_id,
         )
 
     def _make_judge(self) -> Judge:

@@ -6,11 +6,11 @@ The second socket serves metrics and health, and is known by the address that wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import target
+from gateway import replies, target
 
 
 class Doors:
@@ -24,9 +24,11 @@ class Doors:
         health: Mapping[bytes, ASGIApp],
         metrics: Mapping[bytes, ASGIApp],
         internal: tuple[str, int | None] | None,
+        request_id: Callable[[], str],
     ) -> None:
         self._hot, self._portal_host, self._portal = hot, portal_host, portal
         self._health, self._metrics, self._internal = health, metrics, internal
+        self._nowhere = _not_found(request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,11 +38,11 @@ class Doors:
     def _door(self, scope: Scope) -> ASGIApp:
         path: bytes = scope["raw_path"]
         if self._is_internal(scope["server"]):
-            return self._metrics.get(path) or self._health.get(path) or _not_found
+            return self._metrics.get(path) or self._health.get(path) or self._nowhere
         found = self._hot.get(path) or self._health.get(path)
         if found is not None:
             return found
-        return self._portal if _host(scope) == self._portal_host else _not_found
+        return self._portal if _host(scope) == self._portal_host else self._nowhere
 
     def _is_internal(self, server: tuple[str, int | None] | None) -> bool:
         """A socket that is bound to every address reports the one that was connected to."""
@@ -58,12 +60,10 @@ def _host(scope: Scope) -> str:
         return ""
 
 
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    body = b'{"type":"about:blank","title":"Not found","status":404,"code":"G140"}'
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _not_found(request_id: Callable[[], str]) -> ASGIApp:
+    async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+        reply = replies.problem(404, "G140", "there is no such door here", request_id().encode())
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    return nowhere

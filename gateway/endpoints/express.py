@@ -1,24 +1,34 @@
 """uvicorn's HTTP protocol with one reading of a message (it is given to uvicorn as its ``http=`` class).
 
 What two parsers could read in two ways is refused before an ASGI scope is used: trailers are not headers (httptools
-reports both alike), absolute-form targets and odd transfer codings do not come in (RFC 9112 sections 3.2.2, 6.1), and
-after an Upgrade not one more byte is parsed, because llhttp would take a body for the next request.
+reports both alike), targets that are not paths, odd transfer codings and other protocols do not come in (RFC 9112
+sections 2.3, 3.2, 6.1), and after an Upgrade not one more byte is parsed, because llhttp would take a body for the next
+request. A head has a bound, because an application behind ASGI cannot give it one.
 """
 
 from __future__ import annotations
 
+import logging
+import secrets
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway import replies
 from gateway.endpoints.listening import BACKLOG
 
+logger = logging.getLogger("gateway.door")
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
+LONGEST = 64 * 1024
+"""Bytes of a head: what proxies let through at most, and no more memory than that for who never ends one."""
+_OTHERS = (b" RTSP/", b" ICE/")
+"""Protocols whose messages llhttp reads as if they were HTTP."""
 
 
 class Ambiguous(ValueError):
-    """A message that is refused with 400 and a closed connection."""
+    """A message that is refused with 400 and a closed connection; says why without repeating what was sent."""
 
 
 class ExpressProtocol(HttpToolsProtocol):
@@ -26,48 +36,90 @@ class ExpressProtocol(HttpToolsProtocol):
 
     _in_head = False
     _finished = False
+    _size = 0
+    _raw = b""
 
     def data_received(self, data: bytes) -> None:
         """After an upgrade, and after a refusal, the connection is deaf."""
-        if not self._finished:
-            super().data_received(data)
+        if self._finished:
+            return
+        self._unset_keepalive_if_required()
+        self._raw += data
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._say_no_more()
+        except httptools.HttpParserError as error:
+            self._refuse(error.__context__)
+        else:
+            self._keep_unfinished()
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._in_head = True
+        self._in_head, self._size = True, 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; or a trailer, which is dropped."""
         if self._in_head:
+            self._size += len(name) + len(value)
+            if self._size > LONGEST:
+                raise Ambiguous("the head of this message is too large")
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete: refuse it here, or never."""
         self._in_head = False
-        self._refuse_ambiguous(dict(self.headers))
+        self._refuse_other_protocols()
+        self._refuse_other_targets()
+        self._refuse_ambiguous_bodies()
         super().on_headers_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse, and read no more."""
-        self._finished = True
-        super().send_400_response(msg)
+    def _refuse_other_protocols(self) -> None:
+        """The parser does not tell which protocol it read, so the request line is looked at as it came."""
+        if any(self.url + name in self._raw for name in _OTHERS):
+            raise Ambiguous("this is not HTTP")
+        if self.parser.get_http_version() not in ("1.1", "1.0"):
+            raise Ambiguous("a version of HTTP that is not spoken here")
 
-    def _refuse_ambiguous(self, headers: dict[bytes, bytes]) -> None:
+    def _refuse_other_targets(self) -> None:
         if not self.url.startswith(b"/"):
             raise Ambiguous("only origin-form targets are answered here")
-        coding = headers.get(b"transfer-encoding")
-        if coding is not None and (coding.lower() != b"chunked" or self.parser.get_http_version() == "1.0"):
+        if b"#" in self.url:
+            raise Ambiguous("a target with a fragment")
+
+    def _refuse_ambiguous_bodies(self) -> None:
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and (codings != [b"chunked"] or self.parser.get_http_version() == "1.0"):
             raise Ambiguous("a transfer coding that is not chunked")
-        body = coding is not None or headers.get(b"content-length", b"0") != b"0"
-        if self.parser.should_upgrade() and body:
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        if self.parser.should_upgrade() and (codings or lengths not in ([], [b"0"])):
             raise Ambiguous("an upgrade with a body")
 
-    def _unsupported_upgrade_warning(self) -> None:
+    def _say_no_more(self) -> None:
         """An upgrade is answered as ordinary HTTP, and is the last thing this connection says."""
         self._finished = True
         if self.cycle is not None:
             self.cycle.keep_alive = False
+
+    def _keep_unfinished(self) -> None:
+        """Only the bytes of a head that is still coming, and only so many."""
+        if not self._in_head:
+            self._raw = b""
+        elif len(self._raw) > LONGEST:
+            self._refuse(Ambiguous("the head of this message is too large"))
+
+    def _refuse(self, reason: BaseException | None) -> None:
+        """400, and read no more."""
+        self._finished, self._raw = True, b""
+        detail = str(reason) if isinstance(reason, Ambiguous) else "this message cannot be read"
+        request_id = secrets.token_hex(8)
+        logger.warning("refused to read a message", extra={"reason": detail, "code": "G105", "request_id": request_id})
+        reply = replies.problem(400, "G105", detail, request_id.encode(), [(b"connection", b"close")])
+        head = (*self.server_state.default_headers, *reply.headers)
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
+        self.transport.write(STATUS_LINE[reply.status] + lines + b"\r\n" + reply.body)
+        self.transport.close()
 
 
 def options(**more: Any) -> dict[str, Any]:

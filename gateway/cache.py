@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import takewhile
 
 from gateway.model import Credential, Identity, Key
 from gateway.policy import Policy
@@ -139,10 +140,6 @@ class Cache:
         self._lease = max(self._lease, sent)
         self._offset = offset
 
-    def lost(self) -> None:
-        """The ear's trust is withdrawn at once (the clock jumped, or another database answered)."""
-        self._lease = float("-inf")
-
     def silent(self, at: float) -> None:
         """The store was found refusing or silent at ``at`` (boot clock): no answer at all, not even an error."""
         self._silent = at
@@ -186,7 +183,8 @@ class Cache:
         if not self._news or self._news[0][0] > epoch + 1:
             return False
         made = set(made_from)
-        return not any(_touches(news, made) for at, news in reversed(self._news) if at > epoch)
+        later = takewhile(lambda item: item[0] > epoch, reversed(self._news))
+        return not any(_touches(news, made) for _, news in later)
 
     def _touched(self, kind: str, key: str) -> list[Credential]:
         keys = self._index.get(kind, {})

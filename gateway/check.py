@@ -99,10 +99,11 @@ def identify(
 
 
 def _fresh(entry: Entry, credential: Credential, memory: Memory, now: float, trust: Trust) -> bool:
-    """Whether memory may still speak for this entry. An idle deadline passed in memory is a question, not a denial."""
+    """Whether memory may still speak for this entry. An idle deadline passed in memory is a question, not a denial; once
+    storage has refused somebody as idle, it is an answer."""
     if now > entry.stale and trust is not Trust.OUTAGE:
         return False
-    if now <= entry.idle_ends or now > entry.ends:
+    if entry.identity is None or now <= entry.idle_ends or now > entry.ends:
         return True
     seen = memory.seen.get(credential)
     return seen is not None and now <= seen + entry.idle

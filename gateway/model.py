@@ -35,6 +35,9 @@ class Question(NamedTuple):
     headers: Headers
     peer: str | None
 
+    def __repr__(self) -> str:
+        return f"Question({self.method} from {self.peer})"
+
 
 class AccessRequest(NamedTuple):
     """The original request, read once, as a proxy described it.
@@ -52,6 +55,9 @@ class AccessRequest(NamedTuple):
     uri: str
     client: Address | None
     headers: Mapping[bytes, bytes]
+
+    def __repr__(self) -> str:
+        return f"AccessRequest({self.method} at {self.host})"
 
 
 class Malformed(NamedTuple):

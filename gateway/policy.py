@@ -45,7 +45,8 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True)
 class CompiledApp:
-    """An app ready to be asked; ``broken`` names the row that does not compile, and then refuses everything."""
+    """An app ready to be asked. ``broken`` names the row that does not compile, and then it refuses everything; ``fault``
+    says why, to whoever may read the rules. ``headerset`` names the template, under which rendered headers are kept."""
 
     tenant: int
     name: str
@@ -56,6 +57,7 @@ class CompiledApp:
     headerset: str
     preflight: bool
     broken: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,14 @@ class Step(NamedTuple):
 def compile_app(app: App, tenant: int) -> CompiledApp:
     """``app`` ready to be asked; one that does not compile refuses everybody and says which row is at fault."""
     rules: list[CompiledRule] = []
-    template, broken = headers.STANDARD, ""
+    template, broken, fault = headers.STANDARD, "", ""
     try:
         for rule in app.rules:
             rules.append(_compile_rule(len(rules) + 1, rule))
         template += headers.template(app.headers)
     except ValueError as error:
         row = f"rule {len(rules) + 1}" if len(rules) < len(app.rules) else "headers"
-        broken = f"{row} of {app.name}: {error}"
+        broken, fault = f"{row} of {app.name}", str(error)
     return CompiledApp(
         tenant,
         app.name,
@@ -100,9 +102,10 @@ def compile_app(app: App, tenant: int) -> CompiledApp:
         tuple(rules),
         template,
         headers.render(template, None) or headers.ANSWER,
-        app.name if app.headers else "",
+        repr(app.headers) if app.headers else "",
         app.preflight == "pass",
         broken,
+        fault,
     )
 
 
@@ -128,7 +131,7 @@ def decide(
 ) -> Decision:
     """Allow, deny or challenge. An identity that does not reach this app is judged as nobody."""
     if app.broken:
-        return Deny(app.name, 0, "G131", f"the policy of this app cannot be used: {app.broken}", identity)
+        return Deny(app.name, 0, "G131", f"the policy of this app cannot be used, because of {app.broken}", identity)
     subject = identity if identity is not None and _reaches(identity, app, request) else None
     for rule, holds in walk(app, request, subject, now):
         match holds:
@@ -157,6 +160,8 @@ def explain(
 ) -> tuple[list[Step], Decision]:
     """The steps of the walk up to the one that decided, and the decision."""
     decision = decide(app, request, identity, None, now)
+    if app.broken:
+        return [], decision
     subject = identity if identity is not None and _reaches(identity, app, request) else None
     steps = list(walk(app, request, subject, now))
     return (steps[: decision.rule] if decision.rule else steps), decision

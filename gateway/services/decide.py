@@ -11,7 +11,8 @@ from gateway.check import NOBODY, Found, Moment, check, identify
 from gateway.credentials import CookieNames, portal
 from gateway.errors import StoreSilent, Unavailable
 from gateway.model import AccessRequest, Decision, Headers, Malformed, Missing
-from gateway.services.recall import Recall, Recalled
+from gateway.services.recall import Recall
+from gateway.services.recalled import Recalled
 
 ATTEMPTS = 5
 """Facts come in at most three rounds; two more for a store that goes or comes back meanwhile."""

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 
 import psycopg
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreSilent
 from gateway.storage.pool import Store, as_runtime
 
 EARS = 0x65617273
@@ -88,9 +88,12 @@ async def raise_fence(store: Store, acks: Acks) -> tuple[str, ...]:
 async def acknowledgements(url: str) -> AsyncIterator[Acks]:
     """For a writer without an ear of its own (the command line): a connection that hears nothing but its acks."""
     acks = Acks()
-    connection = await psycopg.AsyncConnection.connect(
-        as_runtime(url, application_name="gateway acks"), autocommit=True
-    )
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            as_runtime(url, application_name="gateway acks"), autocommit=True
+        )
+    except psycopg.Error as error:
+        raise StoreSilent("the database does not answer to database.listen_url") from error
     async with connection:
         await connection.execute(f'LISTEN "{acks.channel}"'.encode())
         listening = asyncio.create_task(_collect(connection, acks))
@@ -104,4 +107,6 @@ async def acknowledgements(url: str) -> AsyncIterator[Acks]:
 
 async def _collect(connection: psycopg.AsyncConnection[tuple[object, ...]], acks: Acks) -> None:
     async for notice in connection.notifies():
-        acks.acknowledged(notice.payload)
+        kind, _, rest = notice.payload.partition(":")
+        if kind == "ack":
+            acks.acknowledged(rest)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from gateway import signals
-from gateway.errors import GatewayError, StoreSilent
+from gateway.errors import StoreSilent
 from gateway.storage.fence import CHANNEL, EARS, Acks
 from gateway.storage.pool import LIMIT, Tally, as_runtime, hang_up, translate
 
@@ -93,7 +93,7 @@ class Ear:
         while True:
             try:
                 await self._listen(connection)
-            except (psycopg.Error, OSError, _Lost) as error:
+            except Exception as error:  # whatever it was: an ear that ended would stay deaf for ever
                 self._deaf(error)
             connection = await self._reconnect()
 
@@ -104,7 +104,7 @@ class Ear:
             await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
             try:
                 return await self._connect()
-            except (psycopg.Error, OSError, GatewayError, _Lost) as error:
+            except Exception as error:  # as above
                 self._deaf(error)
             pause = min(pause * 2, _SLOWEST)
 
@@ -173,7 +173,10 @@ class Ear:
     async def _hear(self, connection: EarConnection, seconds: float) -> None:
         """Wait for news, take all that has arrived, and apply it in one step: a commit is not heard by halves."""
         batch = [notice async for notice in connection.notifies(timeout=max(seconds, 0.0), stop_after=1)]
-        while more := [notice async for notice in connection.notifies(timeout=0, stop_after=1)] if batch else []:
+        while batch and _may_be_half(batch[-1]):
+            await self._say(connection, "SELECT 1")  # its answer comes after the rest of that commit
+            if not (more := [notice async for notice in connection.notifies(timeout=0, stop_after=1)]):
+                break
             batch += more
         fences, beats = self._apply(batch)
         if fences:
@@ -238,6 +241,11 @@ class Ear:
             self._connection.pgconn.finish()
             self._connection = None
         signals.deaf.send(self, reason=" ".join(str(error).split()) or type(error).__name__)
+
+
+def _may_be_half(last: psycopg.Notify) -> bool:
+    """Whether more of its commit may be under way. Fences, acknowledgements and heartbeats are commits of their own."""
+    return last.channel == CHANNEL and not last.payload.startswith("fence:")
 
 
 class _Lost(Exception):

@@ -8,7 +8,7 @@ before anything serves. Called by ``cli`` and ``app``'s start.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -70,7 +70,8 @@ def migrate(url: str, shipped: list[Migration] | None = None) -> list[str]:
         except psycopg.Error as error:
             raise CannotStart(f"cannot migrate the database: {_line(error)}") from error
         finally:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
+            with suppress(psycopg.Error):  # a lost connection has let go of it
+                connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
     return [migration.name for migration in pending]
 
 
@@ -86,11 +87,7 @@ def check(url: str) -> None:
 
 def missing_triggers(connection: Connection) -> list[str]:
     """Which announcing triggers are not there and enabled for every replication role: what memory cannot do without."""
-    rows = connection.execute(
-        "SELECT c.relname || '.' || t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
-        " WHERE c.relnamespace = 'gateway'::regnamespace AND NOT t.tgisinternal AND t.tgenabled = 'A'"
-        " AND NOT t.tgdeferrable AND NOT c.relispartition AND c.relkind = 'r'"
-    ).fetchall()
+    rows = connection.execute(_WORKING).fetchall()
     return sorted(set(TRIGGERS) - {row[0] for row in rows})
 
 
@@ -128,6 +125,16 @@ def _line(error: psycopg.Error) -> str:
     return " ".join(str(error).split())
 
 
+_WORKING = """
+SELECT c.relname || '.' || p.proname || '_' || CASE t.tgtype & 60
+  WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' WHEN 32 THEN 'truncate' END
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE c.relnamespace = 'gateway'::regnamespace AND p.pronamespace = c.relnamespace AND NOT t.tgisinternal
+  AND t.tgenabled = 'A' AND NOT t.tgdeferrable AND (t.tgqual IS NULL OR p.proname = 'use_name')
+  AND c.relkind = 'r' AND NOT c.relispartition
+  AND NOT EXISTS (SELECT FROM pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid))
+"""
+"""By what a trigger does, not by its name. Rows of a partition or an inheriting table would pass by their parent's."""
 _ANNOUNCED = ("tenants", "users", "groups", "memberships", "factors", "apps", "app_hosts", "rules", "policy_state")
 _POLICY = ("apps", "app_hosts", "rules")
 _EVENTS = ("insert", "update", "delete", "truncate")

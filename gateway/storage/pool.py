@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,17 @@ LIMIT = 2.0
 STATEMENT = "1500"
 """Milliseconds after which the server gives a statement up: earlier than LIMIT, so a slow store still answers."""
 _STARTING_UP = "57P03"
+_ANSWERED = re.compile(r"failed: (?:\w+:  |session is |server is )")
+"""What libpq says where a server refused the connection itself: its severity and two spaces, in whatever language; or
+that it is read only. psycopg knows no SQLSTATE then."""
+_AWAY = re.compile(r"the database system is (?:starting up|shutting down|not |in recovery)")
+"""57P03 in words. A server that says it in another language counts as answering, which is the closed side."""
+
+_BEGUN = """
+SELECT set_config('gateway.tenant', %s, true), set_config('synchronous_commit', CASE durable
+  WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE durable END, true) FROM current_setting('synchronous_commit') durable
+"""
+"""A revocation that returned must outlive a power cut, whatever the server's own habit."""
 
 _holding: ContextVar[str] = ContextVar("holding", default="")
 
@@ -119,7 +131,7 @@ class Store:
         async with self.connection(room, limit) as connection:
             await connection.execute("BEGIN")
             try:
-                await connection.execute("SELECT set_config('gateway.tenant', %s, true)", (str(tenant),))
+                await connection.execute(_BEGUN, (str(tenant),))
                 yield connection
             except BaseException:
                 await _roll_back(connection)
@@ -145,9 +157,9 @@ def translate(error: BaseException) -> GatewayError | None:
     if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed):
         return StoreBusy("every database connection is in use")
     if isinstance(error, psycopg.OperationalError):
-        if error.sqlstate is None or error.sqlstate == _STARTING_UP:
+        if _is_silence(error):
             return StoreSilent("the database does not answer")
-        return StoreBusy(f"the database answered {error.sqlstate}")
+        return StoreBusy(f"the database answered {error.sqlstate or 'with a refusal'}")
     if isinstance(error, psycopg.Error) and not isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         return StoreBusy(f"the database answered {error.sqlstate or type(error).__name__}")
     return None
@@ -184,6 +196,12 @@ class _translated:
             raise found from error
 
 
+def _is_silence(error: psycopg.OperationalError) -> bool:
+    if error.sqlstate is not None:
+        return error.sqlstate == _STARTING_UP
+    return _ANSWERED.search(str(error)) is None or _AWAY.search(str(error)) is not None
+
+
 async def _roll_back(connection: Connection) -> None:
     try:
         await connection.execute("ROLLBACK")
@@ -197,6 +215,6 @@ async def _commit(connection: Connection) -> None:
         if answer.statusmessage != "COMMIT":
             raise StoreBusy("the transaction was rolled back")
     except psycopg.OperationalError as error:
-        if error.sqlstate is None:
+        if connection.closed:  # without a word, or with FATAL: a server that shuts down may have committed before
             raise CommitUnknown("the answer to the commit was lost: it may have happened; look first") from error
         raise

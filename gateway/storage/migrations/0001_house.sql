@@ -18,6 +18,9 @@ BEGIN
       EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
     EXCEPTION WHEN insufficient_privilege THEN NULL;
     END;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted AND (rolsuper OR rolbypassrls)) THEN
+      RAISE EXCEPTION 'the role % exists already and sees every tenant: take SUPERUSER and BYPASSRLS from it', wanted;
+    END IF;
   END LOOP;
   -- Any role of a database can NOTIFY in it, so strangers do not connect to this one.
   EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
@@ -40,6 +43,10 @@ CREATE TABLE schema_migrations (
 -- The tenant of this transaction; NULL (and so nothing) where none was set.
 CREATE FUNCTION tenant() RETURNS bigint LANGUAGE sql STABLE
   RETURN NULLIF(current_setting('gateway.tenant', true), '')::bigint;
+
+-- A plain list. What a program could not read must not be typed in: one row would stop the policy of everybody.
+CREATE DOMAIN words AS text[]
+  CHECK (array_ndims(VALUE) IS NULL OR (array_ndims(VALUE) = 1 AND array_position(VALUE, NULL) IS NULL));
 
 
 -- Nouns ---------------------------------------------------------------------------------------------------------------
@@ -111,9 +118,9 @@ CREATE TABLE sessions (
   audience text NOT NULL DEFAULT '',
   level smallint NOT NULL DEFAULT 1 CHECK (level IN (1, 2)),
   label text NOT NULL DEFAULT '' CHECK (length(label) <= 256),
-  created_at timestamptz NOT NULL DEFAULT now(),
+  created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
   expires_at timestamptz NOT NULL,
-  idle interval NOT NULL CHECK (idle > interval '0'),
+  idle interval NOT NULL CHECK (idle > interval '0' AND idle <= interval '36500 days'),
   ended_at timestamptz,
   UNIQUE (tenant_id, id),
   FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
@@ -130,8 +137,8 @@ CREATE TABLE api_keys (
   user_id bigint NOT NULL,
   digest bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
   label text NOT NULL DEFAULT '' CHECK (length(label) <= 128),
-  apps text[],  -- NULL: every app that its owner may open
-  created_at timestamptz NOT NULL DEFAULT now(),
+  apps words,  -- NULL: every app that its owner may open
+  created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
   expires_at timestamptz,
   ended_at timestamptz,
   UNIQUE (tenant_id, id),
@@ -148,8 +155,11 @@ CREATE TABLE apps (
   upstream text NOT NULL DEFAULT '',
   "authorization" text NOT NULL DEFAULT 'app' CHECK ("authorization" IN ('app', 'gateway')),
   preflight text NOT NULL DEFAULT 'check' CHECK (preflight IN ('check', 'pass')),
-  origins text[] NOT NULL DEFAULT '{}',
-  headers jsonb NOT NULL DEFAULT '[]',
+  origins words NOT NULL DEFAULT '{}',
+  headers jsonb NOT NULL DEFAULT '[]' CHECK (  -- pairs of texts
+    jsonb_typeof(headers) = 'array'
+    AND NOT headers @? 'strict $[*] ? (@.type() != "array" || @.size() != 2)'
+    AND NOT headers @? 'strict $[*][*] ? (@.type() != "string")'),
   UNIQUE (tenant_id, id),
   UNIQUE (tenant_id, name)
 );
@@ -172,10 +182,10 @@ CREATE TABLE rules (
   path text NOT NULL DEFAULT '',
   path_exact text NOT NULL DEFAULT '',
   path_regex text NOT NULL DEFAULT '',
-  methods text[] NOT NULL DEFAULT '{}',
-  networks text[] NOT NULL DEFAULT '{}',
-  users text[] NOT NULL DEFAULT '{}',
-  groups text[] NOT NULL DEFAULT '{}',
+  methods words NOT NULL DEFAULT '{}',
+  networks words NOT NULL DEFAULT '{}',
+  users words NOT NULL DEFAULT '{}',
+  groups words NOT NULL DEFAULT '{}',
   outage boolean NOT NULL DEFAULT true,
   FOREIGN KEY (tenant_id, app_id) REFERENCES apps (tenant_id, id) ON DELETE CASCADE
 );
@@ -183,12 +193,12 @@ CREATE INDEX rules_app ON rules (app_id, position);
 
 CREATE TABLE policy_state (
   tenant_id bigint PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
-  revision bigint NOT NULL DEFAULT 1
+  revision bigint NOT NULL DEFAULT 1 CHECK (revision BETWEEN 0 AND 1000000000000000)
 );
 
 -- Withdrawing a signing key announces it. The keys themselves are never in the database.
 CREATE TABLE signing_keys (
-  id text PRIMARY KEY,
+  id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{8}$'),
   created_at timestamptz NOT NULL DEFAULT now(),
   withdrawn_at timestamptz
 );
@@ -198,22 +208,25 @@ CREATE TABLE signing_keys (
 
 CREATE TABLE session_seen (
   tenant_id bigint NOT NULL REFERENCES tenants ON DELETE CASCADE,
-  session_id bigint PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,  -- the parent, where there is one
-  last_seen timestamptz NOT NULL DEFAULT now()
+  session_id bigint PRIMARY KEY,  -- the parent, where there is one
+  last_seen timestamptz NOT NULL DEFAULT now() CHECK (isfinite(last_seen)),
+  FOREIGN KEY (tenant_id, session_id) REFERENCES sessions (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX session_seen_recent ON session_seen (last_seen DESC);
 
 CREATE TABLE api_key_seen (
   tenant_id bigint NOT NULL REFERENCES tenants ON DELETE CASCADE,
-  api_key_id bigint PRIMARY KEY REFERENCES api_keys ON DELETE CASCADE,
-  last_seen timestamptz NOT NULL DEFAULT now()
+  api_key_id bigint PRIMARY KEY,
+  last_seen timestamptz NOT NULL DEFAULT now() CHECK (isfinite(last_seen)),
+  FOREIGN KEY (tenant_id, api_key_id) REFERENCES api_keys (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX api_key_seen_recent ON api_key_seen (last_seen DESC);
 
 CREATE TABLE app_seen (
   tenant_id bigint NOT NULL REFERENCES tenants ON DELETE CASCADE,
-  app_id bigint PRIMARY KEY REFERENCES apps ON DELETE CASCADE,
-  last_access timestamptz NOT NULL DEFAULT now()
+  app_id bigint PRIMARY KEY,
+  last_access timestamptz NOT NULL DEFAULT now(),
+  FOREIGN KEY (tenant_id, app_id) REFERENCES apps (tenant_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE applied (

@@ -21,6 +21,7 @@ END $$;
 REVOKE SELECT, UPDATE, DELETE ON audit FROM gateway_runtime;
 REVOKE UPDATE, DELETE ON used_names, applied FROM gateway_runtime;
 REVOKE INSERT, UPDATE, DELETE ON tenants FROM gateway_runtime;
+REVOKE DELETE ON policy_state FROM gateway_runtime;  -- a revision never goes back
 GRANT SELECT ON installation TO gateway_runtime;
 GRANT SELECT, INSERT, UPDATE ON signing_keys TO gateway_runtime;
 GRANT SELECT, INSERT, DELETE ON replicas TO gateway_runtime;

@@ -4,7 +4,8 @@ SET LOCAL ROLE gateway_owner;
 SET LOCAL search_path = gateway, pg_temp;
 
 -- announce(kind, column): which rows of this kind changed, as 'kind:id'. More than a hundred, and TRUNCATE: 'kind:*'.
-CREATE FUNCTION announce() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION announce() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, gateway, pg_temp AS $$
 DECLARE
   kind text := TG_ARGV[0];
   source text;
@@ -31,7 +32,8 @@ END $$;
 
 -- A token that was once unknown could come to life: by a row typed in, restored, or given another digest. The runtime
 -- role inserts only digests of tokens it has just minted, which nobody can have asked about.
-CREATE FUNCTION announce_tokens() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION announce_tokens() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, gateway, pg_temp AS $$
 DECLARE reborn boolean;
 BEGIN
   IF TG_OP = 'INSERT' THEN
@@ -47,7 +49,8 @@ BEGIN
 END $$;
 
 -- Every change of the policy moves its revision, which each recall brings back: a check of the announcement itself.
-CREATE FUNCTION bump_policy() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION bump_policy() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, gateway, pg_temp AS $$
 DECLARE source text;
 BEGIN
   source := CASE TG_OP
@@ -101,7 +104,8 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION use_name() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION use_name() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, gateway, pg_temp AS $$
 BEGIN
   INSERT INTO gateway.used_names (tenant_id, name) VALUES (NEW.tenant_id, NEW.name);
   RETURN NULL;
@@ -109,7 +113,7 @@ EXCEPTION WHEN unique_violation THEN
   RAISE unique_violation USING MESSAGE = format('the user name %s was used before', NEW.name), CONSTRAINT = 'used_names_pkey';
 END $$;
 CREATE TRIGGER use_name_insert AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION use_name();
-CREATE TRIGGER use_name_update AFTER UPDATE OF name ON users FOR EACH ROW
-  WHEN (OLD.name <> NEW.name) EXECUTE FUNCTION use_name();
+CREATE TRIGGER use_name_update AFTER UPDATE OF tenant_id, name ON users FOR EACH ROW
+  WHEN ((OLD.tenant_id, OLD.name) <> (NEW.tenant_id, NEW.name)) EXECUTE FUNCTION use_name();
 ALTER TABLE users ENABLE ALWAYS TRIGGER use_name_insert;
 ALTER TABLE users ENABLE ALWAYS TRIGGER use_name_update;

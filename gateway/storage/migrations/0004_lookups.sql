@@ -12,7 +12,9 @@ CREATE TYPE proof AS (
   ends double precision, idle double precision, idle_ends double precision, age double precision, refused text
 );
 
--- What each digest proves now, with seconds left by this clock, and in the last row the revision of the policy.
+-- What each digest proves now, with seconds left by this clock, and in the last row the revision of the policy. A row
+-- whose user or parent is not there (a hand that switched foreign keys off) is refused like one that was ended. Epochs
+-- are subtracted, not times: no value of a row may make the statement fail, because it asks for others too.
 CREATE FUNCTION lookup(session_digests bytea[], key_digests bytea[]) RETURNS TABLE (revision bigint, proof proof)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
   SELECT NULL::bigint, ROW(
@@ -22,17 +24,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
     ARRAY(SELECT m.group_id FROM memberships m WHERE m.user_id = u.id),
     ARRAY(SELECT DISTINCT f.kind FROM factors f WHERE f.user_id = u.id),
     s.level, NULL, s.audience,
-    extract(epoch FROM least(s.expires_at, parent.expires_at) - now()),
+    extract(epoch FROM least(s.expires_at, parent.expires_at)) - extract(epoch FROM now()),
     extract(epoch FROM s.idle),
-    extract(epoch FROM coalesce(seen.last_seen, s.created_at) + s.idle - now()),
-    extract(epoch FROM now() - s.created_at),
-    CASE WHEN s.ended_at IS NOT NULL OR parent.ended_at IS NOT NULL THEN 'ended'
+    extract(epoch FROM coalesce(seen.last_seen, s.created_at)) + extract(epoch FROM s.idle) - extract(epoch FROM now()),
+    extract(epoch FROM now()) - extract(epoch FROM s.created_at),
+    CASE WHEN u.id IS NULL OR (s.parent_id IS NOT NULL AND parent.user_id IS DISTINCT FROM s.user_id) THEN 'ended'
+         WHEN s.ended_at IS NOT NULL OR parent.ended_at IS NOT NULL THEN 'ended'
          WHEN u.disabled_at IS NOT NULL THEN 'disabled'
          WHEN least(s.expires_at, parent.expires_at) <= now() THEN 'expired'
          ELSE '' END
   )::proof
   FROM sessions s
-  JOIN users u ON u.id = s.user_id
+  LEFT JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
   LEFT JOIN sessions parent ON parent.id = s.parent_id
   LEFT JOIN session_seen seen ON seen.session_id = coalesce(s.parent_id, s.id)
   WHERE s.digest = ANY (session_digests)
@@ -43,12 +46,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
     ARRAY(SELECT g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.user_id = u.id ORDER BY g.name),
     ARRAY(SELECT m.group_id FROM memberships m WHERE m.user_id = u.id),
     '{}', 1, k.apps, '',
-    extract(epoch FROM k.expires_at - now()), NULL, NULL,
-    extract(epoch FROM now() - k.created_at),
-    CASE WHEN k.ended_at IS NOT NULL THEN 'ended' WHEN u.disabled_at IS NOT NULL THEN 'disabled'
+    extract(epoch FROM k.expires_at) - extract(epoch FROM now()), NULL, NULL,
+    extract(epoch FROM now()) - extract(epoch FROM k.created_at),
+    CASE WHEN u.id IS NULL OR k.ended_at IS NOT NULL THEN 'ended' WHEN u.disabled_at IS NOT NULL THEN 'disabled'
          WHEN k.expires_at <= now() THEN 'expired' ELSE '' END
   )::proof
-  FROM api_keys k JOIN users u ON u.id = k.user_id
+  FROM api_keys k LEFT JOIN users u ON u.id = k.user_id AND u.tenant_id = k.tenant_id
   WHERE k.digest = ANY (key_digests)
   UNION ALL
   SELECT (SELECT coalesce(sum(revision), 0)::bigint FROM policy_state), NULL;

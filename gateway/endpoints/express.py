@@ -62,7 +62,7 @@ class ExpressProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; or a trailer, which is dropped."""
         if self._in_head:
-            self._size += len(name) + len(value)
+            self._size += len(name) + len(value) + 4
             if self._size > LONGEST:
                 raise Ambiguous("the head of this message is too large")
             super().on_header(name, value)
@@ -110,16 +110,30 @@ class ExpressProtocol(HttpToolsProtocol):
             self._refuse(Ambiguous("the head of this message is too large"))
 
     def _refuse(self, reason: BaseException | None) -> None:
-        """400, and read no more."""
+        """Read no more; 400, unless that could be taken for the answer to the request before."""
         self._finished, self._raw = True, b""
         detail = str(reason) if isinstance(reason, Ambiguous) else "this message cannot be read"
         request_id = secrets.token_hex(8)
         logger.warning("refused to read a message", extra={"reason": detail, "code": "G105", "request_id": request_id})
-        reply = replies.problem(400, "G105", detail, request_id.encode(), [(b"connection", b"close")])
-        head = (*self.server_state.default_headers, *reply.headers)
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
-        self.transport.write(STATUS_LINE[reply.status] + lines + b"\r\n" + reply.body)
-        self.transport.close()
+        if not self._answering():
+            reply = replies.problem(400, "G105", detail, request_id.encode(), [(b"connection", b"close")])
+            head = (*self.server_state.default_headers, *reply.headers)
+            lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
+            self.transport.write(STATUS_LINE[reply.status] + lines + b"\r\n" + reply.body)
+            self.transport.close()
+
+    def _answering(self) -> bool:
+        """Whether an answer is still to come, or under way; the connection then ends with it, or where it stands."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        if not self.pipeline and not cycle.more_body:
+            cycle.keep_alive = False
+            return True
+        if self.pipeline or cycle.response_started:
+            self.transport.close()
+            return True
+        return False
 
 
 def options(**more: Any) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def _drafts(text: str, filename: str, problems: list[Problem]) -> list[Draft]:
         problems += error.problems
         return []
     problems += found
-    nodes = _list(documents.entries(root, ("apps",), "the file", problems).get("apps"), problems) if root.value else []
+    given = {} if root.value is None else documents.entries(root, ("apps",), "the file", problems)
+    nodes = _list(given.get("apps"), problems)
     return [_app(node, number, problems) for number, node in enumerate(nodes, 1)]
 
 

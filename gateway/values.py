@@ -26,7 +26,7 @@ def text(value: object) -> str:
         raise ValueError(f"must be a text, not {said(value)}")
     if not value.strip():
         raise ValueError("is empty")
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value):
         raise ValueError("has a control character in it")
     return value
 
@@ -103,7 +103,9 @@ def choice(*known: str) -> Callable[[object], str]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, or nothing."""
-    return next(iter(difflib.get_close_matches(word.lower(), sorted(known), n=1)), "")
+    words = {one.lower(): one for one in sorted(known)}
+    found = difflib.get_close_matches(word.lower(), words, n=1)
+    return words[found[0]] if found else ""
 
 
 def hint(word: str, known: Iterable[str]) -> str:

@@ -65,9 +65,9 @@ def _rule_changes(old: tuple[Rule, ...], new: tuple[Rule, ...]) -> Iterator[tupl
             for line in _fields(old[start + offset], new[first + offset]):
                 yield "~", first + offset + 1, line
         for position in range(start + common, end):
-            yield "-", position + 1, _words(old[position])
+            yield "-", position + 1, words(old[position])
         for position in range(first + common, last):
-            yield "+", position + 1, _words(new[position])
+            yield "+", position + 1, words(new[position])
 
 
 def _fields(old: App | Rule, new: App | Rule) -> Iterator[str]:
@@ -77,7 +77,8 @@ def _fields(old: App | Rule, new: App | Rule) -> Iterator[str]:
             yield f"{one.name} {_shown(before)} -> {_shown(after)}"
 
 
-def _words(rule: Rule) -> str:
+def words(rule: Rule) -> str:
+    """A rule in one line, as people compare it."""
     return ", ".join(f"{name} {_shown(value)}" for name, value in _set(rule, Rule("")).items())
 
 

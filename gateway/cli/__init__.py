@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from gateway import values
 from gateway.errors import CannotStart, ConfigurationInvalid, GatewayError, StoreSilent
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -21,7 +22,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve:serve", "Answer checks and show the portal."),
     "migrate": ("gateway.cli.schema:migrate", "Bring the database's schema up to date."),
     "check-config": ("gateway.cli.config:check_config", "Read the configuration and say what is wrong with it."),
-    "apply": ("gateway.cli.config:apply", "Make the policy what a file says."),
+    "apply": ("gateway.cli.config:apply", "Make the policy what files say."),
     "user": ("gateway.cli.users:user", "People: add, list, show, disable, enable, delete, password, groups."),
     "session": ("gateway.cli.sessions:session", "Sessions: list, revoke, create."),
     "key": ("gateway.cli.keys:key", "API keys: create, list, revoke."),
@@ -32,8 +33,21 @@ VERBS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class Lazy(click.Group):
-    """A group that imports a verb when it is used."""
+class Verbs(click.Group):
+    """A group that knows what was probably meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with a suggestion."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-"):
+            ctx.fail(f'there is no command "{args[0]}" ({values.hint(args[0], known)})')
+        return super().resolve_command(ctx, args)
+
+
+class Lazy(Verbs):
+    """The verbs of the table, each imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table."""
@@ -68,15 +82,21 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return error.exit_code
     except click.Abort:
         return _say("interrupted", 130)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
+    except click.UsageError as error:
+        return _say(_usage(error), 2)
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
     except ConfigurationInvalid as error:
         return _say("the configuration cannot be used:\n" + "\n".join(f"  {problem}" for problem in error.problems), 2)
     except (CannotStart, StoreSilent) as error:
         return _say(str(error), 2)
     except GatewayError as error:
         return _say(str(error), 1)
+    except OSError as error:
+        return _say(f"{error.filename or 'the system'}: {error.strerror or error}", 2)
 
 
 class Environment:
@@ -88,6 +108,12 @@ class Environment:
     def config(self, given: str | None) -> Path:
         """The configuration directory: ``--config``, else GATEWAY_CONFIG, else ``config``."""
         return Path(given or self.variables.get("GATEWAY_CONFIG") or "config")
+
+
+def _usage(error: click.UsageError) -> str:
+    """In one line, with where to read more."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return f"{said}; see {error.ctx.command_path} --help" if error.ctx else said
 
 
 def _say(text: str, code: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gateway.cli.ground import Shell, actor, run, say_silent, table, with_config, with_json
+from gateway.cli import Verbs
+from gateway.cli.ground import Shell, actor, run, say_silent, table, tell, with_config, with_json
 from gateway.services import api_keys
 from gateway.services.ground import Ground
 from gateway.values import duration
@@ -12,7 +13,7 @@ from gateway.values import duration
 COLUMNS = ("id", "user", "label", "apps", "created", "expires", "last_seen")
 
 
-@click.group()
+@click.group(cls=Verbs)
 def key() -> None:
     """API keys."""
 
@@ -35,7 +36,7 @@ def create(shell: Shell, name: str, label: str, apps: str, ttl: str) -> None:
         return await api_keys.create(ground, actor(), name, label, wanted, seconds)
 
     number, made = run(shell, work)
-    click.echo(f"key {number} of {name}; send it as X-Api-Key", err=True)
+    tell(f"key {number} of {name}; send it as X-Api-Key")
     click.echo(made)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gateway.cli.ground import Shell, actor, run, say_silent, table, with_config, with_json
-from gateway.errors import Refused
+from gateway.cli import Verbs
+from gateway.cli.ground import Shell, actor, audience, run, say_silent, table, tell, with_config, with_json
 from gateway.services import sessions
 from gateway.services.ground import Ground
 from gateway.values import duration
@@ -13,7 +13,7 @@ from gateway.values import duration
 COLUMNS = ("id", "user", "kind", "label", "level", "created", "expires", "last_seen")
 
 
-@click.group()
+@click.group(cls=Verbs)
 def session() -> None:
     """Sessions."""
 
@@ -37,7 +37,7 @@ def revoke(shell: Shell, number: int | None, name: str | None) -> None:
         raise click.UsageError("give the id of a session, or --user NAME")
     if name is not None:
         ended, silent = run(shell, lambda ground: sessions.revoke_user(ground, actor(), str(name)), taking=True)
-        click.echo(f"ended {ended} session{'' if ended == 1 else 's'}", err=True)
+        tell(f"ended {ended} session{'' if ended == 1 else 's'}")
         say_silent(silent)
     elif number is not None:
         say_silent(run(shell, lambda ground: sessions.revoke(ground, actor(), int(number)), taking=True))
@@ -53,14 +53,11 @@ def create(shell: Shell, name: str, ttl: str) -> None:
         seconds = duration(ttl)
     except ValueError as error:
         raise click.UsageError(f"--ttl: {error}") from None
-    if not 0 < seconds <= 86400:
-        raise Refused("such a session lives a day at most")
-    domains = shell.settings.session.cookie_domain
 
     async def work(ground: Ground) -> tuple[int, str]:
-        return await sessions.create(ground, actor(), name, seconds, domains[0] if domains else "")
+        return await sessions.create(ground, actor(), name, seconds, audience(shell.settings))
 
     number, token = run(shell, work)
     cookie = "__Secure-gateway_session" if shell.settings.secure_cookies else "gateway_session"
-    click.echo(f"session {number} of {name}; send it as the cookie {cookie}", err=True)
+    tell(f"session {number} of {name}; send it as the cookie {cookie}")
     click.echo(token)

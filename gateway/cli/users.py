@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from gateway.cli.ground import Shell, actor, run, say_silent, table, with_config, with_json
+from gateway.cli import Verbs
+from gateway.cli.ground import Shell, actor, print_json, run, say_silent, table, tell, with_config, with_json
 from gateway.errors import Refused
 from gateway.services import users
 from gateway.services.ground import Ground, Silent
@@ -15,7 +16,7 @@ from gateway.services.ground import Ground, Silent
 COLUMNS = ("name", "display", "email", "groups", "disabled", "created")
 
 
-@click.group()
+@click.group(cls=Verbs)
 def user() -> None:
     """People."""
 
@@ -35,7 +36,7 @@ def add(shell: Shell, name: str, groups: str, display: str, email: str) -> None:
         return await users.add(ground, actor(), name, password, wanted, display, email)
 
     run(shell, work)
-    click.echo(f"added {name}", err=True)
+    tell(f"added {name}")
     if made:
         click.echo(password)
 
@@ -54,7 +55,11 @@ def list_(shell: Shell, as_json: bool) -> None:
 @with_config
 def show(shell: Shell, name: str, as_json: bool) -> None:
     """One person."""
-    table([run(shell, lambda ground: users.show(ground, name))], COLUMNS, as_json=as_json)
+    shown = run(shell, lambda ground: users.show(ground, name))
+    if as_json:
+        print_json({column: getattr(shown, column) for column in COLUMNS})
+    else:
+        table([shown], COLUMNS, as_json=False)
 
 
 @user.command()
@@ -105,8 +110,17 @@ def groups(shell: Shell, name: str, groups: tuple[str, ...]) -> None:
     say_silent(run(shell, lambda ground: users.set_groups(ground, actor(), name, groups), taking=True))
 
 
+def _first_line() -> str:
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Refused("the password is not UTF-8 text") from None
+
+
 def _password() -> tuple[str, bool]:
     """The password, and whether it was made here and must be shown. Never from an argument: others can read those."""
+    if sys.stdin is None:
+        raise Refused("no password: stdin is closed")
     if sys.stdin.isatty():
         given = click.prompt("Password (empty: one is made)", default="", hide_input=True, show_default=False, err=True)
         if given:
@@ -114,7 +128,7 @@ def _password() -> tuple[str, bool]:
             if again != given:
                 raise Refused("the two passwords differ")
     else:
-        given = sys.stdin.readline().rstrip("\r\n")
+        given = _first_line()
         if not given:
             raise Refused("no password on stdin: give it as the first line")
     return (given, False) if given else (secrets.token_urlsafe(15), True)

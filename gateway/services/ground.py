@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.errors import Refused
 from gateway.storage.fence import Acks, raise_fence
 from gateway.storage.pool import LIMIT, Connection, Store
 from gateway.tokens import Ring
@@ -29,10 +30,18 @@ class Ground:
 
 @dataclass(slots=True)
 class Taking:
-    """A transaction that takes something away; ``silent`` is known once it is over."""
+    """A transaction that takes something away; ``silent`` is known once it is over. Who found nothing to take away says
+    so by ``needed``: then nobody has to be waited for."""
 
     tx: Connection
     silent: Silent = ()
+    needed: bool = True
+
+
+def readable(text: str, longest: int, what: str) -> None:
+    """Refused where ``text`` is too long, or could do something to whoever's terminal it is printed on."""
+    if len(text) > longest or not text.isprintable():
+        raise Refused(f"the {what} must be printable characters, {longest} at most")
 
 
 @asynccontextmanager
@@ -41,4 +50,5 @@ async def taking_away(ground: Ground, room: str, limit: float = LIMIT) -> AsyncI
     async with ground.store.transaction(room, limit=limit) as tx:
         taking = Taking(tx)
         yield taking
-    taking.silent = await raise_fence(ground.store, ground.acks)
+    if taking.needed:
+        taking.silent = await raise_fence(ground.store, ground.acks)

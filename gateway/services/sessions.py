@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from gateway import tokens
-from gateway.errors import NotFound
+from gateway.errors import NotFound, Refused
 from gateway.services.ground import Ground, Silent, taking_away
 from gateway.storage import audit, sessions, users
 from gateway.storage.sessions import NewSession, Session
+
+LONGEST_PROBE = 86400.0
+"""Seconds; a session that nobody signed in for is for probes."""
 
 
 async def listing(ground: Ground, user: str | None = None) -> list[Session]:
@@ -45,6 +48,8 @@ async def revoke_user(ground: Ground, actor: str, name: str) -> tuple[int, Silen
 
 async def create(ground: Ground, actor: str, name: str, seconds: float, audience: str) -> tuple[int, str]:
     """An app session without a sign-in, for load tests and probes: its id and its token, shown once."""
+    if not 0 < seconds <= LONGEST_PROBE:
+        raise Refused("a session without a sign-in lives a day at most")
     ring = ground.ring()
     token = tokens.mint(ring, "session", int(ground.wall() + seconds))
     async with ground.store.transaction("sessions") as tx:

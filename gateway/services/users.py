@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from psycopg.errors import UniqueViolation
-
-from gateway.errors import Conflict, NotFound, Refused
+from gateway.errors import NotFound, Refused
+from gateway.logins.password import LONGEST
 from gateway.passwords import hash_password
-from gateway.services.ground import Ground, Silent, taking_away
+from gateway.services.ground import Ground, Silent, readable, taking_away
 from gateway.storage import audit, sessions, users
 from gateway.storage.pool import Connection
 from gateway.storage.users import User
@@ -17,6 +16,7 @@ from gateway.storage.users import User
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:-]{0,63}")
 SHORTEST = 8
+LONGEST_DISPLAY, LONGEST_EMAIL = 256, 254
 
 
 async def add(
@@ -25,15 +25,14 @@ async def add(
     """A new user with a password; the row id."""
     _check_name(name)
     _check_groups(groups)
+    readable(display, LONGEST_DISPLAY, "display name")
+    readable(email, LONGEST_EMAIL, "email address")
     digest = _hashed(password)
-    try:
-        async with ground.store.transaction("users") as tx:
-            user = await users.add(tx, name, display, email)
-            await users.set_password(tx, user, digest)
-            await users.set_groups(tx, user, groups)
-            await audit.record(tx, actor, "user.add", f"user:{user}", name=name, groups=list(groups))
-    except UniqueViolation:
-        raise Conflict(f"there is or was a user called {name}; names are never given twice") from None
+    async with ground.store.transaction("users") as tx:
+        user = await users.add(tx, name, display, email)
+        await users.set_password(tx, user, digest)
+        await users.set_groups(tx, user, groups)
+        await audit.record(tx, actor, "user.add", f"user:{user}", name=name, groups=list(groups))
     return user
 
 
@@ -117,6 +116,9 @@ def _check_groups(groups: Sequence[str]) -> None:
 
 
 def _hashed(password: str) -> str:
-    if len(password) < SHORTEST:
-        raise Refused(f"a password has {SHORTEST} characters at least")
-    return hash_password(password)
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Refused(f"a password has {SHORTEST} characters at least and {LONGEST} at most")
+    try:
+        return hash_password(password)
+    except UnicodeEncodeError:
+        raise Refused("the password is not UTF-8 text") from None

@@ -42,15 +42,20 @@ class Answers:
     async def policy(self) -> StoredPolicy:
         """All of the policy."""
         async with self._store.connection("recall") as connection:
-            row = await (await connection.execute("SELECT revision, apps FROM policy()")).fetchone()
-        assert row is not None  # noqa: S101 - the function answers one row; for mypy
-        return StoredPolicy(row[0], tuple((app["tenant_id"], _app(app)) for app in row[1]))
+            return await stored_policy(connection)
 
     async def preload(self, most: int) -> Answer:
         """The most recently used credentials."""
         async with self._store.connection("recall") as connection:
             rows = await (await connection.execute(_PRELOAD, (most,))).fetchall()
         return _answer(rows)
+
+
+async def stored_policy(connection: Connection) -> StoredPolicy:
+    """All of the policy as this connection sees it: inside a transaction, what that has written too."""
+    row = await (await connection.execute("SELECT revision, apps FROM policy()")).fetchone()
+    assert row is not None  # noqa: S101 - the function answers one row; for mypy
+    return StoredPolicy(row[0], tuple((app["tenant_id"], _app(app)) for app in row[1]))
 
 
 async def _lookup(connection: Connection, credentials: Collection[Credential]) -> Answer:

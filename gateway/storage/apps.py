@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
+from gateway.errors import Conflict
 from gateway.model import App
 from gateway.storage.pool import Connection
 
 
-async def lock(tx: Connection) -> None:
-    """One apply at a time, for the length of the transaction."""
+async def lock(tx: Connection, seconds: float) -> None:
+    """One apply at a time, for the length of the transaction; waits so long for another one to end."""
+    await tx.execute("SELECT set_config('statement_timeout', %s, true)", (str(int(seconds * 1000)),))
     await tx.execute("SELECT revision FROM policy_state FOR UPDATE")
+
+
+async def unknown(tx: Connection, names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that no app has."""
+    rows = await tx.execute(
+        "SELECT name FROM unnest(%s::text[]) AS t (name) WHERE name NOT IN (SELECT name FROM apps)", (list(names),)
+    )
+    return [str(row[0]) for row in await rows.fetchall()]
 
 
 async def applied_before(tx: Connection, digest: str) -> bool | None:
@@ -62,13 +73,21 @@ async def _put(tx: Connection, app: App, position: int) -> None:
     await _put_parts(tx, app, row[0])
 
 
-async def _put_parts(tx: Connection, app: App, number: int) -> None:
-    await tx.execute("DELETE FROM rules WHERE app_id = %s", (number,))
-    for place, host in enumerate(app.hosts):
+async def _put_host(tx: Connection, host: str, number: int, place: int) -> None:
+    """A host belongs to one app of one tenant; within a file that was checked, so here it is another tenant's."""
+    try:
         await tx.execute(
             "INSERT INTO app_hosts (tenant_id, app_id, host, position) VALUES (tenant(), %s, %s, %s)",
             (number, host, place),
         )
+    except UniqueViolation:
+        raise Conflict("a host of this file belongs to another tenant") from None
+
+
+async def _put_parts(tx: Connection, app: App, number: int) -> None:
+    await tx.execute("DELETE FROM rules WHERE app_id = %s", (number,))
+    for place, host in enumerate(app.hosts):
+        await _put_host(tx, host, number, place)
     for place, rule in enumerate(app.rules):
         await tx.execute(
             "INSERT INTO rules (tenant_id, app_id, position, policy, path, path_exact, path_regex, methods, networks,"

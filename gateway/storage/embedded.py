@@ -177,6 +177,12 @@ def borrow(data_dir: Path, *, wait: float = 10.0, tell: uids.Tell = lambda sente
         server.stop()
 
 
+def is_ours(data_dir: Path) -> bool:
+    """Whether the server in ``data_dir`` was started by this process; then nobody else is attached to a borrowed one."""
+    found = owner.holder(data_dir.resolve() / "owner.lock")
+    return found is not None and found.pid == os.getpid()
+
+
 def _attached_or_own(server: Embedded, deadline: float) -> str:
     while True:
         if url := server.attach():

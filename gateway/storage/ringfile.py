@@ -33,7 +33,18 @@ def open_ring(path: Path, connection: Connection) -> Ring:
     ring = read(path)
     if ring.id != row[0]:
         raise CannotStart(f"the signing keys {path} belong to another installation than this database")
+    _refuse_withdrawn(path, ring, connection)
     return ring
+
+
+def _refuse_withdrawn(path: Path, ring: Ring, connection: Connection) -> None:
+    """A copy from before a withdrawal would make the withdrawn tokens valid again."""
+    rows = connection.execute("SELECT id FROM gateway.signing_keys WHERE withdrawn_at IS NOT NULL").fetchall()
+    if any(bytes.fromhex(row[0]) in ring.roots for row in rows):
+        raise CannotStart(
+            f"the signing keys {path} are an old copy, with a key that was withdrawn since: take the file of a replica"
+            " that has the new ones (gateway secret export)"
+        )
 
 
 def read(path: Path) -> Ring:
@@ -48,6 +59,7 @@ def read(path: Path) -> Ring:
 
 def rotate(path: Path, *, withdraw: bool) -> tuple[Ring, list[str]]:
     """A new current key; the old ones stay valid, or with ``withdraw`` are dropped. The ids that were dropped."""
+    read(path)
     kept = json.loads(path.read_text("utf-8"))
     dropped = list(kept["keys"]) if withdraw else []
     fresh = secrets.token_hex(4)
@@ -73,10 +85,18 @@ def _make(path: Path) -> Ring:
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Whole or not at all: a temporary file (0600 from the start), then a rename."""
     with NamedTemporaryFile("w", dir=path.parent, prefix=".keys-", delete=False) as temporary:
+        _keep_owner(path, temporary.fileno())
         json.dump(content, temporary, indent=1)
         temporary.flush()
         os.fsync(temporary.fileno())
     Path(temporary.name).replace(path)
+
+
+def _keep_owner(path: Path, fd: int) -> None:
+    """A rotation typed by root must not take the file away from the account that serves."""
+    if path.exists() and os.geteuid() == 0:
+        before = path.stat()
+        os.fchown(fd, before.st_uid, before.st_gid)
 
 
 def _ring(content: dict[str, Any]) -> Ring:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from psycopg.errors import UniqueViolation
+
+from gateway.errors import Conflict
 from gateway.storage.pool import Connection
 
 
@@ -29,11 +32,14 @@ FROM users u
 
 
 async def add(tx: Connection, name: str, display: str, email: str) -> int:
-    """A new row; a unique violation where the name is or was somebody's."""
-    rows = await tx.execute(
-        "INSERT INTO users (tenant_id, name, display, email) VALUES (tenant(), %s, %s, %s) RETURNING id",
-        (name, display, email),
-    )
+    """A new row; Conflict where the name is or was somebody's."""
+    try:
+        rows = await tx.execute(
+            "INSERT INTO users (tenant_id, name, display, email) VALUES (tenant(), %s, %s, %s) RETURNING id",
+            (name, display, email),
+        )
+    except UniqueViolation:
+        raise Conflict(f"there is or was a user called {name}; names are never given twice") from None
     return _number(await rows.fetchone())
 
 
@@ -47,6 +53,12 @@ async def named(tx: Connection, name: str) -> User | None:
     """One person by name."""
     row = await (await tx.execute(_SELECT + " WHERE u.name = %s", (name,))).fetchone()
     return None if row is None else _user(row)
+
+
+async def factors(tx: Connection, user: int) -> frozenset[str]:
+    """The kinds of factor this person could show."""
+    rows = await tx.execute("SELECT DISTINCT kind FROM factors WHERE user_id = %s", (user,))
+    return frozenset(str(row[0]) for row in await rows.fetchall())
 
 
 async def set_disabled(tx: Connection, user: int, disabled: bool) -> None:

@@ -41,6 +41,6 @@ def parse(value: object) -> Methods:
 
 def _method(name: str) -> str:
     if not _METHOD.fullmatch(name) or len(name) > 32:
-        meant = f"; write {name.upper()}" if _METHOD.fullmatch(name.upper()) else ""
+        meant = f"; write {name.upper()}" if name != name.upper() and _METHOD.fullmatch(name.upper()) else ""
         raise ValueError(f'"{name}" is not a method in capitals{meant}')
     return name

@@ -44,10 +44,10 @@ async def read(request: Request) -> Mapping[str, str]:
 
 
 def require_same_origin(request: Request, portal_url: str) -> None:
-    """The browser's own word that the form came from this portal."""
+    """The browser's own word that the form came from this portal; where it says two things, both must fit."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    same = origin == portal_url if origin is not None else site == "same-origin"
-    if not same:
+    same = site == "same-origin" if origin is None else origin == portal_url
+    if not same or site in ("cross-site", "same-site"):
         raise BadForm(403, "This form came from somewhere else.")
 
 

@@ -6,16 +6,19 @@ Every unsafe method needs a form that came from here (``forms``). Pages work wit
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from gateway import questions, tokens
 from gateway.check import Found
@@ -74,22 +77,21 @@ class Portal:
     cookies: Cookies
     url: str
 
-    def router(self) -> Router:
-        """The routes of the portal's host."""
-        return Router(
-            [
+    def router(self) -> ASGIApp:
+        """The pages of the portal's host. Whatever goes wrong among them is a page too."""
+        made = Starlette(
+            routes=[
                 Route("/", self._bound(home), methods=["GET"]),
-                Route("/login", self._bound(login_page), methods=["GET"]),
-                Route("/login", self._bound(login), methods=["POST"]),
-                Route("/logout", self._bound(logout_page), methods=["GET"]),
-                Route("/logout", self._bound(logout), methods=["POST"]),
+                Route("/login", self._bound(login_page, login), methods=["GET", "POST"]),
+                Route("/logout", self._bound(logout_page, logout), methods=["GET", "POST"]),
                 Route("/account", self._bound(home), methods=["GET"]),
-                Route("/account/sessions/end", self._bound(end_session), methods=["POST"]),
+                Route("/account/sessions/end", self._bound(None, end_session), methods=["POST"]),
                 Mount("/static", StaticFiles(directory=pages.STATIC)),
             ],
-            redirect_slashes=False,
-            default=self._missing,
+            exception_handlers={HTTPException: self._refuse, Exception: self._break},
         )
+        made.router.redirect_slashes = False
+        return made
 
     def message(self, status: int, title: str, text: str) -> Response:
         """A short page about what happened."""
@@ -105,13 +107,12 @@ class Portal:
 
     def presented(self, request: Request) -> bytes:
         """The portal token in the request, living or not; empty where there is none, or more than one."""
-        sent = questions.collect(request.scope["headers"], ())
-        found = [] if isinstance(sent, Malformed) else portal_cookie.read(sent, self.cookies.names)
+        found = portal_cookie.read(_sent(request), self.cookies.names)
         return found[0] if len(set(found)) == 1 else b""
 
     def attempt(self, request: Request) -> bytes:
         """The token of a sign-in under way on this browser, if it is living."""
-        sent = values(request.headers.get("cookie", "").encode("latin-1"), self.cookies.attempt)
+        sent = values(_sent(request).get(b"cookie", b""), self.cookies.attempt)
         ring, wall = self.judge.cache.ring, self.judge.clock().wall
         alive = [value for value in sent if tokens.admit(ring, "attempt", value, wall)]
         return alive[0] if alive else b""
@@ -136,14 +137,32 @@ class Portal:
     def _owns(self, host: str) -> bool:
         return f".{host}".endswith(f".{self.cookies.domain}")
 
-    def _bound(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _bound(self, get: Handler | None, post: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
+            handler = post if request.method == "POST" else get
+            assert handler is not None  # noqa: S101 - the route admits no other method; for mypy
             return await kindly(handler)(self, request)
 
         return endpoint
 
-    async def _missing(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.message(404, "Not there", "There is no such page here.")(scope, receive, send)
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        """No such page, or not by this method."""
+        status = error.status_code if isinstance(error, HTTPException) else 503
+        titles = {404: "Not there", 405: "Not like this"}
+        answer = self.message(status, titles.get(status, "That did not work"), "There is no such page here.")
+        if isinstance(error, HTTPException):
+            answer.headers.update(error.headers or {})
+        return answer
+
+    async def _break(self, request: Request, error: Exception) -> Response:
+        """What no page caught; the server writes the traceback."""
+        return self.message(503, "That did not work", "Something is wrong here. It was written to the log.")
+
+
+def _sent(request: Request) -> Mapping[bytes, bytes]:
+    """The headers; none at all where one that decides came twice."""
+    sent = questions.collect(request.scope["headers"], ())
+    return {} if isinstance(sent, Malformed) else sent
 
 
 async def home(portal: Portal, request: Request) -> Response:
@@ -222,7 +241,7 @@ async def end_session(portal: Portal, request: Request) -> Response:
     if identity is None:
         return RedirectResponse("/login", 303, pages.PAGE_HEADERS)
     number = fields.get("id", "")
-    if not number.isdecimal() or len(number) > 18:
+    if not number.isascii() or not number.isdigit() or len(number) > 18:
         raise NotFound("there is no such session")
     await sessions.revoke(portal.signin.ground, f"user:{identity.user_id}", int(number), identity.user_id)
     return RedirectResponse("/account", 303, pages.PAGE_HEADERS)

@@ -17,6 +17,7 @@ from gateway.errors import StoreBusy
 from gateway.logins import password
 from gateway.model import Proof, Refusal
 from gateway.services.ground import Ground, Silent, taking_away
+from gateway.services.users import NAME
 from gateway.storage import audit, sessions, users
 from gateway.storage.sessions import NewSession
 
@@ -61,9 +62,7 @@ class SignIn:
 
     async def sign_in(self, attempt: Attempt) -> Tokens | Refusal:
         """The tokens of a fresh pair of sessions, or why not. StoreBusy where too many verify passwords already."""
-        async with self.ground.store.transaction("signin") as tx:
-            stored = await users.password(tx, attempt.name)
-        outcome = await self._verify(stored, attempt.password)
+        outcome = await self._verify(await self._stored(attempt.name), attempt.password)
         if isinstance(outcome, Refusal):
             return outcome
         return await self._open(outcome, attempt)
@@ -81,6 +80,13 @@ class SignIn:
     def close(self) -> None:
         """Take no more passwords."""
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _stored(self, name: str) -> tuple[int, str] | None:
+        """Whose password to verify. What can be nobody's name (one with NUL in it) is asked of nobody."""
+        if not NAME.fullmatch(name):
+            return None
+        async with self.ground.store.transaction("signin") as tx:
+            return await users.password(tx, name)
 
     async def _verify(self, stored: tuple[int, str] | None, answer: str) -> Proof | Refusal:
         if self.busy >= QUEUE:

@@ -1,1 +1,31 @@
-"""A forwardAuth gateway whose checks are answered from memory."""
+"""A forwardAuth gateway whose checks are answered from memory. This is the map of the house.
+
+::
+
+    __main__                                        the process: hands its environment on
+    cli   asgi   demo   schemas                     the roof: verbs, worker processes, uvicorn; the only rooms that
+    app                                             read the environment. app makes every object once, and no logic
+    endpoints/                                      doors: bytes and ASGI in and out; Starlette lives here
+    services/                                       use cases: one function, one transaction, one audit record
+    storage/   observe/   clocks                    the world: PostgreSQL and its ear; logs and metrics; time
+    check                                           the product on one page: request -> decision, or what is missing
+    cache                                           the only mutable state of the hot path
+    policy   appsfile                               judgement: rules compiled once, walked in order
+    conditions/  credentials/  logins/  dialects/   fans: every file a sibling of one small contract
+    tokens  passwords  target  questions  forwarded  headers  replies  originals   small pure tools
+    settings  documents  addresses  lookups  signals  model  errors  values   words
+
+Imports go down only, and siblings of a fan never meet: ``tests/test_floors.py`` says so, with a reason for each thing
+that is forbidden. What that buys: ``check`` cannot query a database, because nothing that it stands on can import one.
+
+One check: bytes -> door -> ``Question`` -> dialect -> ``AccessRequest`` -> credentials -> cache -> policy ->
+``Decision`` -> dialect -> ``Reply`` -> door -> bytes. A warm one awaits nothing. What memory misses is a value; the door that gets it waits
+for ``services.recall``, and checks again.
+
+One change: a use case writes -> triggers announce inside the transaction -> COMMIT -> every replica's ear hears, its
+own writes included -> ``signals.changed`` -> ``cache.forget`` -> the ear acknowledges the fence -> the use case returns.
+
+Words: a *subject* may be known, an *identity* is one proven now; a *credential* is presented, unproven; *recall* fills one
+missing fact; *announce* and *hear* are NOTIFY and LISTEN; *deaf*: the ear is lost; *fence*: everything before this was
+heard, by everybody who hears.
+"""

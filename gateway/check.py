@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import NamedTuple, Protocol
 
-from gateway import credentials, policy, tokens
+from gateway import credentials, handshakes, policy, tokens
 from gateway.cache import Entry, Trust
 from gateway.credentials import CookieNames
 from gateway.model import AccessRequest, Allow, Credential, Decision, Deny, Identity, Missing
@@ -64,6 +64,8 @@ def check(request: AccessRequest, memory: Memory, names: CookieNames, moment: Mo
         return Deny("", 0, "G137", "no app here owns this host")
     if found.conflict:
         return Deny(app.name, 0, "G138", "two sessions of different people in one request")
+    if handshakes.foreign(request, app.origins):
+        return Deny(app.name, 0, "G139", "a page of another origin may not open WebSockets of this app", found.identity)
     if app.preflight and _is_preflight(request):
         return Allow(app.name, 0, None, None, app.nobody)
     decision = policy.decide(app, request, found.identity, found.key, moment.now)

@@ -56,6 +56,7 @@ class CompiledApp:
     nobody: Headers
     headerset: str
     preflight: bool
+    origins: frozenset[bytes]
     broken: str = ""
     fault: str = ""
 
@@ -104,6 +105,7 @@ def compile_app(app: App, tenant: int) -> CompiledApp:
         headers.render(template, None) or headers.ANSWER,
         repr(app.headers) if app.headers else "",
         app.preflight == "pass",
+        frozenset(origin.encode() for origin in app.origins),
         broken,
         fault,
     )

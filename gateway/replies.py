@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 from urllib.parse import unquote
 
-from gateway.model import AccessRequest, Challenge, Deny, Headers, Malformed, Reply
+from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Headers, Malformed, Reply
 from gateway.tokens import PREFIXES
 
 RETURN_LIMIT = 2048
@@ -30,25 +30,49 @@ class Speech(NamedTuple):
     request_id: Callable[[], str]
 
 
+def carried(decision: Decision, request: AccessRequest, speech: Speech) -> Reply:
+    """For callers that carry redirects, bodies and headers of a refusal to the client unchanged."""
+    match decision:
+        case Allow():
+            return Reply(200, decision.headers)
+        case Challenge():
+            return challenge(decision, request, speech)
+        case Deny():
+            return deny(decision, request, speech)
+        case _:
+            assert_never(decision)
+
+
+def unchanged(reply: Reply) -> Reply:
+    """For callers to which every status but 2xx is a no."""
+    return reply
+
+
+def bodiless(reply: Reply) -> Reply:
+    """For callers that read no body, and keep a connection only where there is none."""
+    kept = [(name, value) for name, value in reply.headers if name not in (b"content-type", b"content-length")]
+    return Reply(reply.status, [(b"content-length", b"0"), *kept])
+
+
 def challenge(decision: Challenge, request: AccessRequest, speech: Speech) -> Reply:
     """302 (303 for what is not GET or HEAD) to the login page for a navigation, else 401."""
     if not is_navigation(request):
         return unauthorized(decision, speech)
-    location = speech.login_url(return_url(request)).encode()
+    location = login_url(request, speech).encode()
     status = 302 if request.method in ("GET", "HEAD") else 303
     return Reply(status, [(b"location", location), (b"content-length", b"0"), _NO_STORE, _request_id(speech)])
 
 
-def unauthorized(decision: Challenge, speech: Speech) -> Reply:
+def unauthorized(decision: Challenge, speech: Speech, more: Headers | None = None) -> Reply:
     """401 with the place to sign in, for whoever is not a person at an address bar."""
     realm = (b"www-authenticate", f'Session realm="{speech.portal_url}"'.encode())
-    return _problem(401, "G120", decision.reason, speech, [realm])
+    return _problem(401, "G120", decision.reason, speech, [realm, *(more or [])])
 
 
 def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
     """403: a page for a person, a problem document for a program."""
     if not is_navigation(request):
-        return _problem(403, decision.code, decision.reason, speech)
+        return refused(decision, speech)
     name, request_id = _request_id(speech)
     page, security_policy = speech.denied_page(decision, request, request_id.decode())
     body = page.encode()
@@ -65,6 +89,11 @@ def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
         ],
         body,
     )
+
+
+def refused(decision: Deny, speech: Speech) -> Reply:
+    """403 for a program."""
+    return _problem(403, decision.code, decision.reason, speech)
 
 
 def malformed(refusal: Malformed, speech: Speech) -> Reply:
@@ -86,6 +115,12 @@ def is_navigation(request: AccessRequest) -> bool:
     if request.method not in ("GET", "HEAD") or any(name in sent for name in _PROGRAMS):
         return False
     return b"text/html" in sent.get(b"accept", b"").lower()
+
+
+def login_url(request: AccessRequest, speech: Speech) -> str:
+    """Where to sign in and come back from. Back by https where the portal is: our cookies never travel otherwise."""
+    secure = speech.portal_url.startswith("https:")
+    return speech.login_url(return_url(request._replace(scheme="https") if secure else request))
 
 
 def return_url(request: AccessRequest) -> str:

@@ -23,6 +23,7 @@ settings_source
 settings
 tokens passwords target                                              small pure tools
 questions forwarded headers replies appsview
+originals handshakes
 conditions credentials logins dialects                               the fans of judgement
 appsfile policy
 cache                                                                memory

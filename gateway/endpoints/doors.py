@@ -1,6 +1,8 @@
 """Which door answers: first the exact path of a dialect, whatever the Host; then the host decides.
 
 A dictionary on the raw path, not a router: ``/auth/traefik`` is one spelling and no other, and finding it costs nothing.
+A dialect whose path ends with a slash has everything behind it. What an app's host keeps for us, ``/.gateway/``, is the
+gateway's before it is anybody's: 404 until there are tickets.
 The second socket serves metrics and health, and is known by the address that was connected to, which nobody can forge.
 """
 
@@ -26,6 +28,7 @@ class Doors:
         internal: tuple[str, int | None] | None,
         request_id: Callable[[], str],
     ) -> None:
+        self._prefixes = [(path, door) for path, door in hot.items() if path.endswith(b"/")]
         self._hot, self._portal_host, self._portal = hot, portal_host, portal
         self._health, self._metrics, self._internal = health, metrics, internal
         self._nowhere = _not_found(request_id)
@@ -39,10 +42,13 @@ class Doors:
         path: bytes = scope["raw_path"]
         if self._is_internal(scope["server"]):
             return self._metrics.get(path) or self._health.get(path) or self._nowhere
-        found = self._hot.get(path) or self._health.get(path)
+        found = self._hot.get(path) or self._health.get(path) or self._behind(path)
         if found is not None:
             return found
         return self._portal if _host(scope) == self._portal_host else self._nowhere
+
+    def _behind(self, path: bytes) -> ASGIApp | None:
+        return next((door for prefix, door in self._prefixes if path.startswith(prefix)), None)
 
     def _is_internal(self, server: tuple[str, int | None] | None) -> bool:
         """A socket that is bound to every address reports the one that was connected to."""

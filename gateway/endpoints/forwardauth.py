@@ -45,11 +45,12 @@ class ForwardAuth:
     def __init__(self, dialect: ModuleType, judge: Judge) -> None:
         self.dialect = dialect
         self.judge = judge
-        self.name = dialect.PATH.rpartition("/")[2]
+        self.name = dialect.PATH.strip("/").rpartition("/")[2]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope["client"]
-        question = Question(scope["method"], scope["raw_path"], scope["headers"], client[0] if client else None)
+        target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
+        question = Question(scope["method"], target, scope["headers"], client[0] if client else None)
         try:
             reply = self.warm(question)
             if not isinstance(reply, Reply):
@@ -57,7 +58,7 @@ class ForwardAuth:
         except Exception:
             # Nothing that fails here may become anything but a no; the traceback goes to the log, never to the caller.
             logger.exception("a check failed")
-            reply = replies.unavailable("G399", "the check failed", 1, self.judge.speech)
+            reply = self.dialect.refuse(replies.unavailable("G399", "the check failed", 1, self.judge.speech))
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -81,7 +82,8 @@ class ForwardAuth:
             decision = await decide(request, judge.cache, judge.recall, judge.names, judge.clock)
         except GatewayError as error:
             self._count("unavailable")
-            return replies.unavailable(error.code, str(error), 1, judge.speech)
+            reply: Reply = self.dialect.refuse(replies.unavailable(error.code, str(error), 1, judge.speech))
+            return reply
         return self._answer(decision, request)
 
     def _answer(self, decision: Decision, request: AccessRequest) -> Reply:
@@ -99,7 +101,7 @@ class ForwardAuth:
 
     def _refuse(self, refusal: Malformed) -> Reply:
         self._count("malformed")
-        reply = replies.malformed(refusal, self.judge.speech)
+        reply: Reply = self.dialect.refuse(replies.malformed(refusal, self.judge.speech))
         signals.decided.send("malformed", request=None, decision=refusal, door=self.name, reply=reply)
         return reply
 

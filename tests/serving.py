@@ -109,14 +109,15 @@ class Served:
 
     def session(self, name: str, seconds: float = 3600.0) -> tuple[int, str]:
         """An app session of ``name``: its id, and the Cookie header that presents it."""
-        number, token = self.call(sessions.create(self.gateway.ground, "test", name, seconds, "example.com"))
+        domain = self.gateway.signin.limits.audience
+        number, token = self.call(sessions.create(self.gateway.ground, "test", name, seconds, domain))
         return number, f"{COOKIE}={token}"
 
     def key(self, name: str, apps: Sequence[str] | None = None) -> tuple[int, str]:
         return self.call(api_keys.create(self.gateway.ground, "test", name, "", apps))
 
     def policy(self, text: str) -> None:
-        wanted = appsfile.read(text, "apps.yaml", portal_host="auth.example.com")
+        wanted = appsfile.read(text, "apps.yaml", portal_host=self.gateway.settings.portal_host)
         self.call(apply.apply(self.gateway.ground, "test", text, wanted))
 
     def check(self, host: str = "app.example.com", uri: str = "/", **how: Any) -> Answer:

@@ -1,0 +1,7 @@
+"""The fan of real proxies: one launcher each, all put through the same journeys."""
+
+from __future__ import annotations
+
+from proxies import traefik
+
+FAN = (traefik,)

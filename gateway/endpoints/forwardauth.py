@@ -57,8 +57,9 @@ class ForwardAuth:
                 reply = await self.cold(reply)
         except Exception:
             # Nothing that fails here may become anything but a no; the traceback goes to the log, never to the caller.
-            logger.exception("a check failed")
-            reply = self.dialect.refuse(replies.unavailable("G399", "the check failed", 1, self.judge.speech))
+            reply = self._unavailable("G399", "the check failed")
+            request_id = dict(reply.headers).get(b"x-request-id", b"").decode()
+            logger.exception("a check failed", extra={"request_id": request_id})
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -81,20 +82,18 @@ class ForwardAuth:
         try:
             decision = await decide(request, judge.cache, judge.recall, judge.names, judge.clock)
         except GatewayError as error:
-            self._count("unavailable")
-            reply: Reply = self.dialect.refuse(replies.unavailable(error.code, str(error), 1, judge.speech))
-            return reply
+            return self._unavailable(error.code, str(error))
         return self._answer(decision, request)
 
     def _answer(self, decision: Decision, request: AccessRequest) -> Reply:
         cache = self.judge.cache
         outcome = _outcome(decision)
+        reply: Reply = self.dialect.write(decision, request, self.judge.speech)
         self._count(outcome)
         if isinstance(decision, Allow) and decision.key is not None:
             now = self.judge.clock().now
             cache.seen[decision.key] = now
             cache.accessed[decision.app] = now
-        reply: Reply = self.dialect.write(decision, request, self.judge.speech)
         if signals.decided.receivers and signals.decided.has_receivers_for(outcome):
             signals.decided.send(outcome, request=request, decision=decision, door=self.name, reply=reply)
         return reply
@@ -103,6 +102,11 @@ class ForwardAuth:
         self._count("malformed")
         reply: Reply = self.dialect.refuse(replies.malformed(refusal, self.judge.speech))
         signals.decided.send("malformed", request=None, decision=refusal, door=self.name, reply=reply)
+        return reply
+
+    def _unavailable(self, code: str, reason: str) -> Reply:
+        self._count("unavailable")
+        reply: Reply = self.dialect.refuse(replies.unavailable(code, reason, 1, self.judge.speech))
         return reply
 
     def _count(self, outcome: str) -> None:

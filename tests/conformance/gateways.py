@@ -81,7 +81,7 @@ def furnish(served: Served, name: str = "usual") -> Gateway:
     served.user("bob", ["admins", "users"])
     made = Gateway(served)
     living = {person: served.session(person)[1].partition("=")[2] for person in ("alice", "bob")}
-    keys = {"key": served.key("alice")[1], "narrow": served.key("bob", ["admin"])[1]}
+    keys = {"key": served.key("alice")[1], "narrow": served.key("bob", None if name == "empty" else ["admin"])[1]}
     made.words = words(made.ring, served.gateway.ground.wall(), living | keys)
     for token in living.values():
         _ask(served, name, cookie=f"{serving.COOKIE}={token}")

@@ -7,7 +7,7 @@ differences to ``send`` (one may bring an ``expect`` of its own); ``repeat``, so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,8 +50,17 @@ def rows(file: str) -> list[Row]:
     return list(yaml.safe_load((VECTORS / file).read_text("utf-8")))
 
 
-def cases(file: str) -> Iterator[Case]:
-    """Every question of every row of one file."""
+def cases(file: str, doors: Sequence[str]) -> Iterator[Case]:
+    """Every question of every row of one file, at each of the doors; at one where the row names its target."""
+    for case in _cases(file):
+        if "target" in case.send:
+            yield case
+        else:
+            for door in doors:
+                yield case._replace(name=f"{case.name}-{door}", send={**case.send, "target": f"/auth/{door}"})
+
+
+def _cases(file: str) -> Iterator[Case]:
     for row in rows(file):
         differences = row.get("each", [{}]) * row.get("repeat", 1)
         for number, difference in enumerate(differences, 1):
@@ -72,7 +81,7 @@ def bytes_of(send: Row, words: dict[str, str]) -> bytes:
             headers[name] = value
     pairs = [(name, one) for name, value in headers.items() for one in (value if isinstance(value, list) else [value])]
     filled = [(name, fill(value, words)) for name, value in pairs]
-    return request(send.get("method", "GET"), send.get("target", "/auth/traefik"), filled)
+    return request(send.get("method", "GET"), send["target"], filled)
 
 
 def fill(text: str, words: dict[str, str]) -> str:

@@ -196,8 +196,8 @@ class Gateway:
         self.news.connect()
 
     def _disconnect(self) -> None:
-        signals.changed.disconnect(self._changed, sender=self.ear)
-        signals.hearing.disconnect(self._hearing, sender=self.ear)
+        signals.changed.disconnect(self._changed)
+        signals.hearing.disconnect(self._hearing)
         self.news.disconnect()
 
     def _changed(self, sender: Ear, kind: str, key: str) -> None:

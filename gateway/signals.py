@@ -1,12 +1,16 @@
-"""The only in-process news: who says it, and what it carries. Receivers are plain functions that never await or raise.
+"""The only in-process news: who says it, and what it carries (sender; values).
 
-They are connected in ``app`` with ``weak=False`` (blinker holds receivers weakly by default). Nothing here has state.
+Receivers are plain functions that never await or raise, connected in ``app`` with ``weak=False`` (blinker holds them
+weakly by default). Nothing here has state.
 
-- ``changed(kind, key)``: the ear heard that a row of authority changed; ``key`` is its id, or ``*`` for all of a kind.
-- ``hearing(sent)``: a heartbeat that was sent at ``sent`` (boot clock seconds) came back: memory may be trusted from then.
-- ``deaf(reason)``: the ear lost its connection, or the clock jumped.
-- ``signed_in(name, client)``, ``signed_out(name)``: a person did.
-- ``decided(request, decision, door)``: one check was answered. Sent only while somebody listens.
+- ``changed(ear; kind, key)``: the ear heard that a row of authority changed; ``key`` is its id, or ``*`` for all of a
+  kind. ``*`` as the kind too: everything may have changed.
+- ``hearing(ear; sent, offset)``: a heartbeat that was sent at ``sent`` (boot clock seconds) came back: memory may be
+  trusted from then. ``offset`` is wall clock minus boot clock.
+- ``deaf(ear; reason)``: the ear lost its connection, or the clock jumped.
+- ``signed_in(SignIn; user, session)``, ``signed_out(SignIn; sessions)``: a person did; ids only.
+- ``decided(outcome; request, decision, door, reply)``: one check was answered ("allow", "challenge", "deny", "malformed").
+  Sent only while somebody listens to that outcome, because on the hot path even a signal has a price.
 """
 
 from __future__ import annotations

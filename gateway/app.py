@@ -223,8 +223,9 @@ class Gateway:
         if self.reload is not None:
             self._tasks.append(asyncio.get_running_loop().create_task(self.reload.again("SIGHUP")))
 
-    def _said(self, error: GatewayError) -> None:
-        logger.warning("last uses could not be written; they are kept for the next time", extra={"problem": str(error)})
+    def _said(self, error: Exception) -> None:
+        problem = str(error) if isinstance(error, GatewayError) else type(error).__name__
+        logger.warning("last uses could not be written; they are kept for the next time", extra={"problem": problem})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

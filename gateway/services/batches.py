@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.cache import Cache
-from gateway.errors import GatewayError
 from gateway.storage import seen, sessions
 from gateway.storage.pool import Store
 
@@ -25,14 +24,14 @@ async def flush(cache: Cache, store: Store, clock: Callable[[], float]) -> None:
         async with store.transaction("batch") as tx:
             ages = {credential: now - at for credential, at in used.items()}
             await seen.write(tx, ages, {name: now - at for name, at in apps.items()})
-    except GatewayError:
+    except BaseException:  # whatever ends it, shutting down too: uses that are lost end sessions too early
         cache.seen = {**used, **cache.seen}
         cache.accessed = {**apps, **cache.accessed}
         raise
 
 
 async def keep_flushing(
-    cache: Cache, store: Store, clock: Callable[[], float], failed: Callable[[GatewayError], object]
+    cache: Cache, store: Store, clock: Callable[[], float], failed: Callable[[Exception], object]
 ) -> None:
     """Until cancelled. A failure is said and tried again at the next turn."""
     turn = 0
@@ -44,5 +43,5 @@ async def keep_flushing(
             if turn % SWEEP == 0:
                 async with store.transaction("batch") as tx:
                     await sessions.forget_ended(tx)
-        except GatewayError as error:
+        except Exception as error:  # an app may be deleted just then; a task that ended would write nothing ever again
             failed(error)

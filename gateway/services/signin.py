@@ -62,10 +62,11 @@ class SignIn:
 
     async def sign_in(self, attempt: Attempt) -> Tokens | Refusal:
         """The tokens of a fresh pair of sessions, or why not. StoreBusy where too many verify passwords already."""
-        outcome = await self._verify(await self._stored(attempt.name), attempt.password)
-        if isinstance(outcome, Refusal):
-            return outcome
-        return await self._open(outcome, attempt)
+        stored = await self._stored(attempt.name)
+        outcome = await self._verify(stored, attempt.password)
+        if stored is None or isinstance(outcome, Refusal):
+            return password.REFUSED
+        return await self._open(outcome, attempt, stored)
 
     async def sign_out(self, token: bytes) -> Silent:
         """End the portal session of ``token`` with its children; returns when every hearing replica has forgotten."""
@@ -98,7 +99,8 @@ class SignIn:
         finally:
             self.busy -= 1
 
-    async def _open(self, proof: Proof, attempt: Attempt) -> Tokens:
+    async def _open(self, proof: Proof, attempt: Attempt, stored: tuple[int, str]) -> Tokens | Refusal:
+        """Two sessions, if what was verified still holds: a password that was changed meanwhile opens nothing."""
         ring, wall = self.ground.ring(), self.ground.wall()
         expires = int(wall + self.limits.absolute)
         made = Tokens(tokens.mint(ring, "portal", expires), tokens.mint(ring, "session", expires))
@@ -111,6 +113,8 @@ class SignIn:
             label=attempt.label[:256],
         )
         async with self.ground.store.transaction("signin") as tx:
+            if not await users.keeps_password(tx, *stored):
+                return password.REFUSED
             if attempt.before:
                 await sessions.end_digest(tx, tokens.digest(ring, attempt.before))
             number = await sessions.add(tx, parent)

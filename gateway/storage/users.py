@@ -108,6 +108,17 @@ async def password(tx: Connection, name: str) -> tuple[int, str] | None:
     return None if row is None else (row[0], row[1])
 
 
+async def keeps_password(tx: Connection, user: int, digest: str) -> bool:
+    """Whether ``digest`` is the password of ``user`` still, until this transaction ends: who changes it waits, and then
+    finds whatever was made here."""
+    rows = await tx.execute(
+        "SELECT f.secret = %s FROM users u JOIN factors f ON f.user_id = u.id AND f.kind = 'password'"
+        " WHERE u.id = %s AND u.disabled_at IS NULL FOR SHARE OF u, f",
+        (digest, user),
+    )
+    return await rows.fetchone() == (True,)
+
+
 def _user(row: tuple[object, ...]) -> User:
     number, name, display, email, disabled, groups, created = row
     assert isinstance(number, int)  # noqa: S101 - for mypy

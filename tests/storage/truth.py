@@ -27,6 +27,8 @@ LIVING = {"portal": 3, "session": 7, "api_key": 5}
 SEED = """
 TRUNCATE tenants CASCADE;
 TRUNCATE signing_keys;
+SELECT setval(pg_get_serial_sequence('gateway.' || name, 'id'), 1000) FROM unnest(
+  ARRAY['tenants', 'users', 'groups', 'factors', 'sessions', 'api_keys', 'apps', 'rules']) AS name;
 INSERT INTO tenants (id, name) VALUES (1, 'default'), (2, 'other');
 INSERT INTO users (id, tenant_id, name, email, email_verified) VALUES
   (1, 1, 'alice', 'a@example.com', true), (2, 1, 'bob', 'b@example.com', false), (3, 2, 'carol', '', false);

@@ -24,9 +24,9 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
         _EXTRA,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if console else structlog.processors.JSONRenderer()
-    )
+    # Plain tracebacks: where rich is installed, structlog would print the variables too, passwords among them.
+    plain = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = plain if console else structlog.processors.JSONRenderer()
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if not console:
         last.append(structlog.processors.format_exc_info)

@@ -53,7 +53,7 @@ def read(path: Path) -> Ring:
         if path.stat().st_mode & 0o077:
             raise CannotStart(f"the signing keys {path} can be read by others: chmod 600 {path}")
         return _ring(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CannotStart(f"cannot read the signing keys {path}: {error}") from None
 
 
@@ -104,6 +104,8 @@ def _ring(content: dict[str, Any]) -> Ring:
     current = bytes.fromhex(content["current"])
     if current not in roots:
         raise ValueError("the current key is not among the keys")
+    if any(len(key) != 4 or len(root) != 32 for key, root in roots.items()):
+        raise ValueError("a key has another length than the gateway gives it")
     return Ring(content["id"], current, roots, bytes.fromhex(content["digest_key"]))
 
 

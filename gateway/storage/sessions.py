@@ -42,6 +42,7 @@ LEFT JOIN session_seen seen ON seen.session_id = coalesce(s.parent_id, s.id)
 LEFT JOIN sessions parent ON parent.id = s.parent_id
 WHERE s.ended_at IS NULL AND s.expires_at > now() AND parent.ended_at IS NULL
 """
+_NEWEST = " ORDER BY s.created_at DESC, s.id DESC"
 
 
 async def add(tx: Connection, new: NewSession) -> int:
@@ -62,13 +63,13 @@ async def add(tx: Connection, new: NewSession) -> int:
 async def listing(tx: Connection, user: str | None = None) -> list[Session]:
     """Living sessions, newest first; of one person where ``user`` is given."""
     where, values = (" AND u.name = %s", (user,)) if user is not None else ("", ())
-    rows = await tx.execute(_LIVE + where + " ORDER BY s.created_at DESC, s.id DESC", values)
+    rows = await tx.execute(_LIVE + where + _NEWEST, values)
     return [Session(*row) for row in await rows.fetchall()]
 
 
 async def roots_of(tx: Connection, user: int) -> list[Session]:
     """One person's sign-ins: portal sessions, without their children."""
-    rows = await tx.execute(_LIVE + " AND s.user_id = %s AND s.parent_id IS NULL ORDER BY s.created_at DESC", (user,))
+    rows = await tx.execute(_LIVE + " AND s.user_id = %s AND s.parent_id IS NULL" + _NEWEST, (user,))
     return [Session(*row) for row in await rows.fetchall()]
 
 

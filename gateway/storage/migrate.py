@@ -52,6 +52,11 @@ def connect(url: str) -> Iterator[Connection]:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="gateway migrate")
     except psycopg.OperationalError as error:
         raise CannotStart(f"the database does not answer: {_line(error)}") from None
+    except psycopg.ProgrammingError:  # its message may repeat a part of the password
+        raise CannotStart(
+            "the database URL cannot be read: postgresql://user:password@host:port/name, where %, @, : and / within a"
+            " user or password are written %25, %40, %3A and %2F"
+        ) from None
     with connection:
         yield connection
 

@@ -294,15 +294,3 @@ def test_the_demo_app_starts_as_it_is_told() -> None:
             connection.close()
         finally:
             process.terminate()
-
-
-def compose_client() -> bool:
-    docker = shutil.which("docker")
-    return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
-
-
-@pytest.mark.skipif(not compose_client(), reason="this docker client has no compose")
-def test_compose_itself_accepts_the_file(tmp_path: Path) -> None:
-    command = ["docker", "compose", "-f", str(DOCKER / "compose.yaml"), "config", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

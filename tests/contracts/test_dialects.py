@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway import dialects
 from gateway.forwarded import SECRET_HEADER, Trust
 from gateway.headers import ANSWER
-from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Headers, Level, Malformed, Question
+from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Headers, Level, Malformed, Question, Reply
 from gateway.replies import Speech
 
 TRUST = Trust(networks=(ip_network("127.0.0.1/32"),))
@@ -57,6 +57,9 @@ REFUSALS: list[Decision] = [
     Challenge("app", 1, "show your second factor", Level.TWO_FACTOR),
     Deny("app", 2, "G133", "a rule of this app refuses this request"),
 ]
+KNOWN = {"/auth/nginx": {403, 503}, "/auth/envoy/": {400, 403, 404}}
+"""Callers that take some statuses for something else than a no."""
+
 members = pytest.mark.parametrize("member", dialects.FAN, ids=lambda member: member.PATH)
 
 
@@ -159,3 +162,17 @@ def test_a_refusal_lets_nobody_in_and_names_nobody(
     assert dict(reply.headers)[b"content-length"] == str(len(reply.body)).encode()
     assert not any(name.startswith((b"remote-", b"set-cookie")) for name in names)
     assert all(0x20 <= byte < 0x7F for _, value in reply.headers for byte in value)
+
+
+@members
+@pytest.mark.parametrize("status", [400, 403, 404, 503])
+def test_a_refusal_before_a_decision_is_a_no_to_this_caller(member: ModuleType, status: int) -> None:
+    """What nginx does not know becomes a 500, and a 5xx may let in at Envoy: the last is said by 403 there."""
+    body = b'{"code": "G104"}'
+    sent = [(b"content-type", b"x/y"), (b"content-length", str(len(body)).encode()), (b"x-request-id", b"id-1")]
+    reply = member.refuse(Reply(status, sent, body))
+    assert reply.status in {status, 403}
+    assert reply.status in KNOWN.get(member.PATH, {status})
+    assert dict(reply.headers)[b"content-length"] == str(len(reply.body)).encode()
+    assert dict(reply.headers)[b"x-request-id"] == b"id-1"
+    assert len(dict(reply.headers)) == len(reply.headers)

@@ -160,10 +160,11 @@ def walk(app: CompiledApp, request: AccessRequest, identity: Identity | None, no
 def explain(
     app: CompiledApp, request: AccessRequest, identity: Identity | None, now: float
 ) -> tuple[list[Step], Decision]:
-    """The steps of the walk up to the one that decided, and the decision."""
+    """The steps of the walk up to the one that decided, and the decision; for those who may read the rules, so it says
+    what is wrong with a broken one."""
     decision = decide(app, request, identity, None, now)
-    if app.broken:
-        return [], decision
+    if app.broken and isinstance(decision, Deny):
+        return [], decision._replace(reason=f"{decision.reason}: {app.fault}")
     subject = identity if identity is not None and _reaches(identity, app, request) else None
     steps = list(walk(app, request, subject, now))
     return (steps[: decision.rule] if decision.rule else steps), decision

@@ -332,7 +332,12 @@ _TOKENS = some.one_of(
     ),
 )
 _HEADERS = some.dictionaries(
-    some.sampled_from([b"x-api-key", b"authorization", b"origin", b"access-control-request-method", b"cookie"]),
+    some.sampled_from(
+        [
+            *(b"x-api-key", b"authorization", b"cookie", b"origin", b"access-control-request-method"),
+            *(b"upgrade", b"sec-websocket-key", b"sec-fetch-mode"),
+        ]
+    ),
     some.one_of(
         _TOKENS,
         some.lists(_TOKENS, max_size=4).map(

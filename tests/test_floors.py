@@ -25,7 +25,7 @@ tokens passwords target                                              small pure 
 questions forwarded headers replies appsview
 originals handshakes
 conditions credentials logins dialects                               the fans of judgement
-appsfile policy
+appsfile policy probes
 cache                                                                memory
 check                                                                the product on one page
 storage                                                              the world
@@ -33,7 +33,7 @@ clocks observe
 services                                                             use cases
 endpoints relay streams                                              doors
 app                                                                  knows everybody
-asgi demo schemas                                                    the roof
+asgi demo doctor schemas                                             the roof
 cli
 __main__
 """

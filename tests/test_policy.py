@@ -156,10 +156,14 @@ def test_explain_is_the_same_walk_as_decide(rules: list[Rule], identity: Identit
     compiled = policy.compile_app(App("app", "", ("app.example.com",), tuple(rules)), 1)
     decided = policy.decide(compiled, asked, identity, None, 0.0)
     steps, explained = policy.explain(compiled, asked, identity, 0.0)
-    assert explained == decided
     if compiled.broken:
+        assert isinstance(decided, Deny)
+        assert isinstance(explained, Deny)
         assert not steps
+        assert compiled.fault in explained.reason
+        assert explained._replace(reason=decided.reason) == decided
         return
+    assert explained == decided
     assert [step.rule.position for step in steps] == list(range(1, (decided.rule or len(rules)) + 1))
     before, last = (steps[:-1], steps[-1].holds) if decided.rule else (steps, None)
     assert all(isinstance(step.holds, Failed) for step in before)

@@ -37,7 +37,7 @@ async def explain(
     """``own`` are the gateway's own apps, ``audience`` the domain that a sign-in reaches ("" for everywhere)."""
     identity, nobody = (None, "") if name is None else await _person(ground, name, audience)
     stored = await Answers(ground.store).policy()
-    apps = [*((0, app) for app in own), *stored.apps]
+    apps = [*stored.apps, *((0, app) for app in own)]
     compiled = policy.compile_policy(stored.revision, apps).app(request.host)
     if compiled is None:
         return Explanation(None, [], NO_APP, nobody)

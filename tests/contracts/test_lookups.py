@@ -156,6 +156,7 @@ async def test_preloading_brings_living_credentials_in_one_statement_and_no_more
         """UPDATE apps SET headers = '[["X-Id", "{nothing}"]]' WHERE name = 'notes'""",
         "UPDATE apps SET headers = 'null' WHERE name = 'notes'",
         """UPDATE apps SET headers = '"xy"' WHERE name = 'notes'""",
+        "UPDATE apps SET origins = '{NULL}' WHERE name = 'notes'",
         "UPDATE rules SET methods = '{NULL}' WHERE policy = 'deny'",
         "UPDATE rules SET users = '{{a,b},{c,d}}' WHERE policy = 'deny'",
         "UPDATE rules SET path_regex = '(' WHERE policy = 'deny'",

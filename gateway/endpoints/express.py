@@ -38,6 +38,7 @@ class ExpressProtocol(HttpToolsProtocol):
     _finished = False
     _size = 0
     _raw = b""
+    _unread = 0
 
     def data_received(self, data: bytes) -> None:
         """After an upgrade, and after a refusal, the connection is deaf."""
@@ -45,6 +46,7 @@ class ExpressProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._raw += data
+        self._unread += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -61,6 +63,7 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; or a trailer, which is dropped."""
+        self._unread = 0
         if self._in_head:
             self._size += len(name) + len(value) + 4
             if self._size > LONGEST:
@@ -74,6 +77,16 @@ class ExpressProtocol(HttpToolsProtocol):
         self._refuse_other_targets()
         self._refuse_ambiguous_bodies()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of a message, where there is one."""
+        self._unread = 0
+        super().on_message_complete()
 
     def _refuse_other_protocols(self) -> None:
         """The parser does not tell which protocol it read, so the request line is looked at as it came."""
@@ -103,10 +116,10 @@ class ExpressProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def _keep_unfinished(self) -> None:
-        """Only the bytes of a head that is still coming, and only so many."""
+        """Only the bytes of a head that is still coming, and only so many; of a trailer, which the parser keeps, too."""
         if not self._in_head:
             self._raw = b""
-        elif len(self._raw) > LONGEST:
+        if max(len(self._raw), self._unread) > LONGEST:
             self._refuse(Ambiguous("the head of this message is too large"))
 
     def _refuse(self, reason: BaseException | None) -> None:

@@ -6,8 +6,11 @@ nobody knows. The door's counters say how many questions were understood, whatev
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,8 @@ from conformance.gateways import Gateway, gateways
 from conformance.test_cases import assert_sound
 from conformance.vectors import Row, fill, rows
 from databases import Cluster
+from gateway import tokens
+from serving import COOKIE
 
 ROWS = rows("messages.yaml")
 SIZES = {"16k": "a" * 16_000, "70k": "a" * 70_000, "70k headers": "X-A: aaaaaaaaaa\r\n" * 5000}
@@ -85,3 +90,32 @@ def test_a_question_cut_anywhere_is_the_same_question(gateway: Gateway, cut: int
         answer = line.answer()
         assert answer is not None
         assert answer["remote-user"] == "alice"
+
+
+def test_a_request_behind_an_upgrade_that_waits_for_the_database_is_not_read(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = gateway.served
+    pool, asked, go = served.gateway.store.pool, threading.Event(), threading.Event()
+    getconn = pool.getconn
+
+    async def waiting(*args: Any) -> Any:
+        asked.set()
+        await asyncio.to_thread(go.wait, 30)
+        return await getconn(*args)
+
+    monkeypatch.setattr(pool, "getconn", waiting)
+    cold = head(question(cookie=f"{COOKIE}={tokens.mint(gateway.ring, 'session', 2**39)}"))
+    upgrade = f"GET /auth/traefik HTTP/1.1\r\n{cold}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    before = sum(served.gateway.cache.counters.values())
+    with Line(served.address) as line:
+        line.send(upgrade.encode())
+        assert asked.wait(10)
+        line.send(filled(gateway, ["GET /auth/traefik HTTP/1.1\r\n{question}\r\n"])[0])
+        served.check()  # answered behind the bytes above: the server has read those by now
+        go.set()
+        answer = line.answer()
+        assert answer is not None
+        assert (answer.status, answer["connection"]) == (401, "close")
+        assert line.ended()
+    assert sum(served.gateway.cache.counters.values()) - before == 2

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: up test lint format clean
+.PHONY: up test lint format fuzz clean
 
 up: $(VENV)/up.stamp
 	@exec $(BIN)/gateway up
@@ -22,8 +22,13 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Bounded: a minute, or FUZZ_SECONDS. What it finds is written to .fuzz/; a crash is an exit code and a file there.
+fuzz: $(VENV)/fuzz.stamp
+	@mkdir -p .fuzz/corpus
+	$(BIN)/python tests/fuzz/fuzz_questions.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -43,6 +48,10 @@ $(VENV)/test.stamp: requirements-test.lock pyproject.toml | $(BIN)/pip
 	@$(INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@ $(VENV)/up.stamp
 
+$(VENV)/fuzz.stamp: requirements-fuzz.lock $(VENV)/test.stamp
+	@$(INSTALL) --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
 # After a change of the dependencies in pyproject.toml (needs uv). Pins and hashes only, no addresses.
 .PHONY: lock
 lock:
@@ -50,3 +59,5 @@ lock:
 		--quiet -o requirements.lock
 	uv pip compile pyproject.toml --extra demo --group build --group test --group lint --universal --generate-hashes \
 		--no-header --no-annotate --quiet -o requirements-test.lock
+	uv pip compile --group fuzz --universal --generate-hashes \
+		--no-header --no-annotate --quiet -o requirements-fuzz.lock

@@ -124,6 +124,7 @@ class Portal:
         return answer
 
 
+@pytest.mark.timeout(400)  # a thousand of them, half by a whole command
 def test_a_thousand_revocations_are_in_force_everywhere_when_they_return(replicas: Replicas) -> None:
     with ExitStack() as stack:
         portals = [stack.enter_context(closing(Portal(server))) for server in replicas.running]

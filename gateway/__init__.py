@@ -19,8 +19,8 @@ Imports go down only, and siblings of a fan never meet: ``tests/test_floors.py``
 that is forbidden. What that buys: ``check`` cannot query a database, because nothing that it stands on can import one.
 
 One check: bytes -> door -> ``Question`` -> dialect -> ``AccessRequest`` -> credentials -> cache -> policy ->
-``Decision`` -> dialect -> ``Reply`` -> door -> bytes. A warm one awaits nothing. What memory misses is a value; the door that gets it waits
-for ``services.recall``, and checks again.
+``Decision`` -> dialect -> ``Reply`` -> door -> bytes. A warm one awaits nothing. What memory misses is a value; the door
+that gets it waits for ``services.recall``, and checks again.
 
 One change: a use case writes -> triggers announce inside the transaction -> COMMIT -> every replica's ear hears, its
 own writes included -> ``signals.changed`` -> ``cache.forget`` -> the ear acknowledges the fence -> the use case returns.

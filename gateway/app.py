@@ -98,8 +98,10 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.signin.close()
         await self.recall.close()
-        with suppress(GatewayError):
+        try:
             await batches.flush(self.cache, self.store, clocks.boot)
+        except GatewayError as error:
+            logger.warning("the last uses were not written, and are lost", extra={"problem": str(error)})
         await self.store.close()
         await self.ear.stop()
         self._disconnect()

@@ -33,6 +33,7 @@ from gateway.model import AccessRequest, Allow, Identity, Malformed, Refusal
 from gateway.policy import decide
 from gateway.services import sessions
 from gateway.services.decide import known
+from gateway.services.ground import Silent
 from gateway.services.signin import Attempt, SignIn
 
 logger = logging.getLogger("gateway.portal")
@@ -225,9 +226,7 @@ async def logout(portal: Portal, request: Request) -> Response:
     """End this sign-in with every app session of it; answers when every hearing replica has forgotten."""
     token = portal.presented(request)
     await portal.checked(request, token)
-    silent = await portal.signin.sign_out(token)
-    if silent:
-        logger.warning("replicas did not acknowledge a sign-out", extra={"silent": silent})
+    _warn(await portal.signin.sign_out(token))
     answer = page(200, "signed_out.html")
     for cookie in portal.cookies.signed_out():
         answer.raw_headers.append((b"set-cookie", cookie))
@@ -243,8 +242,14 @@ async def end_session(portal: Portal, request: Request) -> Response:
     number = fields.get("id", "")
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         raise NotFound("there is no such session")
-    await sessions.revoke(portal.signin.ground, f"user:{identity.user_id}", int(number), identity.user_id)
+    _warn(await sessions.revoke(portal.signin.ground, f"user:{identity.user_id}", int(number), identity.user_id))
     return RedirectResponse("/account", 303, pages.PAGE_HEADERS)
+
+
+def _warn(silent: Silent) -> None:
+    """The person can do nothing about it; whoever reads the log can."""
+    if silent:
+        logger.warning("replicas did not acknowledge the end of a session", extra={"silent": list(silent)})
 
 
 def _form(

@@ -25,6 +25,7 @@ class News:
         signals.signed_out.connect(self.signed_out, weak=False)
         signals.decided.connect(self.denied, sender="deny", weak=False)
         signals.decided.connect(self.malformed, sender="malformed", weak=False)
+        signals.decided.connect(self.unavailable, sender="unavailable", weak=False)
 
     def disconnect(self) -> None:
         """Listen no more."""
@@ -35,6 +36,7 @@ class News:
             (signals.signed_out, self.signed_out),
             (signals.decided, self.denied),
             (signals.decided, self.malformed),
+            (signals.decided, self.unavailable),
         ):
             signal.disconnect(receiver)
 
@@ -77,8 +79,15 @@ class News:
 
     def malformed(self, sender: str, request: None, decision: Malformed, door: str, reply: Reply) -> None:
         """What could not be read, by name only."""
-        extra: dict[str, Any] = {"code": decision.code, "reason": decision.reason, "door": door}
-        logger.warning("refused to read a question", extra={**extra, "request_id": request_id(reply)})
+        logger.warning("refused to read a question", extra=_refusal(decision, door, reply))
+
+    def unavailable(self, sender: str, request: None, decision: Malformed, door: str, reply: Reply) -> None:
+        """Nobody knew, and nobody could be asked."""
+        logger.warning("could not answer", extra=_refusal(decision, door, reply))
+
+
+def _refusal(decision: Malformed, door: str, reply: Reply) -> dict[str, Any]:
+    return {"code": decision.code, "reason": decision.reason, "door": door, "request_id": request_id(reply)}
 
 
 def request_id(reply: Reply) -> str:

@@ -103,3 +103,12 @@ def test_after_it_is_disconnected_nothing_is_said(caplog: pytest.LogCaptureFixtu
     refusal = Malformed("G101", "no")
     signals.decided.send("malformed", request=None, decision=refusal, door="traefik", reply=REPLY)
     assert said(caplog) == []
+
+
+def test_that_nobody_could_be_asked_is_said_with_the_id_that_the_caller_got(
+    news: News, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal = Malformed("G303", "the database does not answer", 503)
+    signals.decided.send("unavailable", request=None, decision=refusal, door="traefik", reply=REPLY)
+    fields = {"code": "G303", "reason": "the database does not answer", "door": "traefik", "request_id": "0123abcd"}
+    assert said(caplog) == [("WARNING", "could not answer", fields)]

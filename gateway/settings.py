@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -193,7 +194,13 @@ def default_domain(portal_host: str) -> str:
     if portal_host.endswith(".localhost"):
         parent = portal_host.partition(".")[2]
         return parent if "." in parent else portal_host
-    return PublicSuffixList().privatesuffix(portal_host) or ""
+    return public_suffixes().privatesuffix(portal_host) or ""
+
+
+@cache
+def public_suffixes() -> PublicSuffixList:
+    """Reading the list takes longer than all the rest of a command, so it is read once, where it is needed."""
+    return PublicSuffixList()
 
 
 def _contradictions(settings: Settings, need_portal: bool) -> Iterator[Contradiction]:
@@ -210,9 +217,8 @@ def _contradictions(settings: Settings, need_portal: bool) -> Iterator[Contradic
 
 def _cookie_contradictions(portal: str, domains: tuple[str, ...]) -> Iterator[Contradiction]:
     name = "session.cookie_domain"
-    public = PublicSuffixList()
     for domain in domains:
-        if public.is_public(domain):
+        if public_suffixes().is_public(domain):
             yield Contradiction(name, f"is {domain}, under which strangers register names; browsers refuse that")
     if portal and not domains:
         yield Contradiction("server.portal_url", f"has no domain to share with apps: {portal} stands alone")

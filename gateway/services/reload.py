@@ -54,10 +54,19 @@ class Reload:
 
     async def watch(self) -> None:
         """Until cancelled. Watches the directory, because editors and orchestrators replace the file."""
-        directory = self._path.parent
-        async for _ in awatch(
-            directory, debounce=200, step=50, recursive=False, rust_timeout=EVERY, yield_on_timeout=True
-        ):
+        while True:
+            try:
+                await self._watch()
+            except (OSError, RuntimeError) as error:  # no such directory, or no watches left: looking will do
+                logger.debug("the directory of apps.yaml cannot be watched", extra={"problem": str(error)})
+            await asyncio.sleep(EVERY / 1000)
+            await self.notice()
+
+    async def _watch(self) -> None:
+        watching = awatch(
+            self._path.parent, debounce=200, step=50, recursive=False, rust_timeout=EVERY, yield_on_timeout=True
+        )
+        async for _ in watching:
             await self.notice()
 
     async def notice(self) -> None:

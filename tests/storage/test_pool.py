@@ -136,6 +136,23 @@ async def test_a_commit_is_unknown_when_the_server_ends_the_connection_after_com
     assert psql.execute("SELECT name FROM groups").fetchall() == [("kept",)]
 
 
+async def test_a_commit_is_unknown_when_the_server_says_goodbye_instead_of_done(
+    store: Store, psql: psycopg.Connection
+) -> None:
+    psql.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';"
+        " CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON groups DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION slow()"
+    )
+    committing = asyncio.create_task(add_group(store))
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    while not (row := psql.execute(waiting).fetchone()):  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.001)
+    psql.execute("SELECT pg_terminate_backend(%s)", row)
+    with pytest.raises(CommitUnknown):
+        await committing
+
+
 async def add_group(store: Store) -> None:
     async with store.transaction("test") as tx:
         await tx.execute("SET LOCAL statement_timeout = 0")

@@ -124,18 +124,22 @@ def test_no_row_can_be_written_into_another_tenant(
         )
 
 
-def test_no_foreign_key_reaches_into_another_tenant(runtime: psycopg.Connection) -> None:
+def test_no_foreign_key_reaches_into_another_tenant(
+    two_tenants: psycopg.Connection, runtime: psycopg.Connection
+) -> None:
     """Foreign keys see through row level security, so the tenant is part of each."""
     runtime.execute("SELECT set_config('gateway.tenant', '1', false)")
-    runtime.execute("DELETE FROM session_seen")
+    two_tenants.execute("DELETE FROM session_seen; DELETE FROM api_key_seen; DELETE FROM app_seen")
     for statement in (
         "INSERT INTO session_seen (tenant_id, session_id) VALUES (1, 6)",
+        "INSERT INTO api_key_seen (tenant_id, api_key_id) VALUES (1, 9)",
+        "INSERT INTO app_seen (tenant_id, app_id) VALUES (1, 5)",
         "INSERT INTO memberships (tenant_id, user_id, group_id) VALUES (1, 1, 3)",
         "UPDATE sessions SET parent_id = 6",
         "UPDATE api_keys SET user_id = 3",
         "UPDATE rules SET app_id = 5",
     ):
-        with pytest.raises((errors.ForeignKeyViolation, errors.UniqueViolation)):
+        with pytest.raises(errors.ForeignKeyViolation):
             runtime.execute(statement.encode())
 
 

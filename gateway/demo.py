@@ -22,6 +22,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Demo = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LISTEN = "127.0.0.1:8002"
+"""Where ``python -m gateway.demo`` listens; the shipped files of proxies look for it there."""
 IDENTITY = ("remote-user", "remote-groups", "remote-name", "remote-email")
 SECRET = ("cookie", "authorization", "proxy-authorization", "x-api-key")
 """Shown by their length only, so that a screenshot of the page gives nobody's session away. (The JSON tells all.)"""
@@ -164,13 +166,18 @@ async def _live(receive: Receive, send: Send) -> None:
     await send({"type": f"{message['type']}.complete"})
 
 
-def main(fd: str, portal_url: str) -> None:
-    """Serve the demo app on a listening socket that the parent hands down."""
+def main(listen: str = LISTEN, portal_url: str = "") -> None:
+    """Serve the demo app at host:port, or on a listening socket that the parent hands down by its number."""
     # Imported here: whoever wants the app alone needs no server.
     import uvicorn
 
-    listener = socket.socket(fileno=int(fd))
+    listener = socket.socket(fileno=int(listen)) if listen.isdecimal() else _bound(listen)
     uvicorn.Server(uvicorn.Config(app_for(portal_url), log_level="warning", access_log=False)).run([listener])
+
+
+def _bound(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    return socket.create_server((host, int(port)))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ PREFIXES: Mapping[str, str] = {
     "csrf": "gwc_",
     "invitation": "gwi_",
     "return": "gwr_",
+    "probe": "gwd_",
 }
 NEVER = (1 << 40) - 1
 """The expiry of a token that has none: the largest five-byte number of seconds."""

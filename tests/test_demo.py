@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from gateway.demo import Seen, _page, app_for
+from processes import free_port
+from proxies.stand import running
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 
@@ -128,3 +131,11 @@ def test_websocket_messages_come_back(address: str) -> None:
 def test_a_websocket_elsewhere_is_refused(address: str) -> None:
     with pytest.raises(InvalidStatus, match="403"), connect(f"ws://{address}/elsewhere", proxy=None):
         pass
+
+
+def test_it_runs_by_itself_where_it_is_told_to() -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "gateway.demo", f"127.0.0.1:{port}"]
+    with running(command, port), httpx2.Client(trust_env=False) as client:
+        told = client.get(f"http://127.0.0.1:{port}/", headers={"Accept": "application/json"}).json()
+    assert told["path"] == "/"

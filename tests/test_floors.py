@@ -60,7 +60,10 @@ FENCES: Mapping[str, tuple[frozenset[str], str]] = {
         "the gateway runs on any ASGI server; only the fast door and the roof know this one",
     ),
     "httptools": (frozenset({"endpoints.express", "relay"}), "one reading of a message: nobody else parses HTTP"),
-    "httpx2": (frozenset({"app"}), "whoever calls out is handed the client, with its limits, by app"),
+    "httpx2": (
+        frozenset({"app", "cli.doctor"}),
+        "whoever calls out is handed the client, with its limits, by the roof; the doctor knows only a function that asks",
+    ),
     "os.environ": (
         frozenset({"app", "asgi", "cli", "__main__"}),
         "settings are handed in; the environment holds secrets",
@@ -189,6 +192,7 @@ def test_every_fan_and_every_fenced_room_exists() -> None:
         ("endpoints.express", "from uvicorn import Config", ""),
         ("dialects.traefik", "import httptools", "dialects.traefik imports httptools"),
         ("services.users", "import httpx2", "services.users imports httpx2"),
+        ("doctor.checks", "import httpx2", "doctor.checks imports httpx2"),
         ("settings", "import os\nx = os.environ['A']", "settings imports os.environ"),
         ("settings", "from os import environ", "settings imports os.environ"),
         ("policy", "import asyncio.locks", "policy imports asyncio.locks: judgement and memory do no I/O"),

@@ -29,6 +29,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "app": ("gateway.cli.apps:app", "Apps as the database has them: list, show."),
     "policy": ("gateway.cli.apps:policy", "Why a request would be answered as it would: explain."),
     "audit": ("gateway.cli.audit:audit", "What was done, and by whom: list."),
+    "doctor": ("gateway.cli.doctor:doctor", "Is the proxy right? Asks the running one for a protected page."),
     "secret": ("gateway.cli.secrets:secret", "The signing keys: rotate, export."),
 }
 

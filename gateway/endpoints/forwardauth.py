@@ -13,7 +13,7 @@ from types import ModuleType
 
 from starlette.types import Receive, Scope, Send
 
-from gateway import replies, signals
+from gateway import probes, replies, signals
 from gateway.cache import Cache
 from gateway.check import Moment, check
 from gateway.credentials import CookieNames
@@ -69,6 +69,8 @@ class ForwardAuth:
         request: AccessRequest | Malformed = self.dialect.read(question, judge.trust)
         if isinstance(request, Malformed):
             return self._refuse(request)
+        if probes.COOKIE in request.headers.get(b"cookie", b"") and self._probed(request):
+            return self._fail()
         decision = check(request, judge.cache, judge.names, judge.clock())
         if isinstance(decision, Missing):
             judge.cache.misses += 1
@@ -108,6 +110,14 @@ class ForwardAuth:
         self._count("unavailable")
         reply: Reply = self.dialect.refuse(replies.unavailable(code, reason, 1, self.judge.speech))
         return reply
+
+    def _probed(self, request: AccessRequest) -> bool:
+        return probes.asks(request, self.judge.cache.ring, self.judge.clock().wall)
+
+    def _fail(self) -> Reply:
+        """What a gateway that cannot know would say, in every dialect; it names the door, for whoever reads it."""
+        self._count("probe")
+        return replies.unavailable(probes.CODE, f"the doctor asked at the door of {self.name}", 1, self.judge.speech)
 
     def _count(self, outcome: str) -> None:
         counters, key = self.judge.cache.counters, (outcome, self.name)

@@ -22,11 +22,16 @@ def sign(ring: Ring, url: str, wall: float) -> str:
     return tokens.sign(ring, "return", _TENANT + url.encode(), int(wall) + LIFETIME)
 
 
+def read(ring: Ring, token: str, wall: float) -> str | None:
+    """The URL behind ``token``, if it is ours and fresh. Nothing says yet that one may go there."""
+    payload = tokens.verify(ring, "return", token, wall)
+    return payload.removeprefix(_TENANT).decode() if payload is not None and payload.startswith(_TENANT) else None
+
+
 def follow(ring: Ring, token: str, wall: float, policy: Policy | None, allowed: Callable[[str], bool]) -> str | None:
     """The URL behind ``token``, if it is ours, fresh, and of a host that ``allowed`` and the policy know."""
-    payload = tokens.verify(ring, "return", token, wall)
-    if payload is None or not payload.startswith(_TENANT) or policy is None:
+    url = read(ring, token, wall)
+    if url is None or policy is None:
         return None
-    url = payload.removeprefix(_TENANT).decode()
     host = (urlsplit(url).hostname or "").lower()
     return url if allowed(host) and policy.app(host) is not None else None

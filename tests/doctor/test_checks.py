@@ -6,7 +6,8 @@ import pytest
 
 from gateway.doctor import changes
 from gateway.doctor.answers import PROXIES, Kind
-from gateway.doctor.checks import CHECKS, SPELLINGS
+from gateway.doctor.checks import CHECKS
+from gateway.doctor.sends import SPELLINGS
 from gateway.doctor.words import Change
 
 WRITTEN = {name: value for name, value in vars(changes).items() if isinstance(value, Change)}

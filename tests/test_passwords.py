@@ -24,7 +24,10 @@ def test_nobody_costs_what_somebody_costs() -> None:  # C236
     assert NOBODY.split("$")[1:4] == hash_password("x").split("$")[1:4]
 
 
-@pytest.mark.parametrize("digest", ["", "x", "$argon2id$", "$2b$12$abcdefghijklmnopqrstuv", "é", "\ud800", NOBODY[:-4]])
+@pytest.mark.parametrize(
+    "digest",
+    ["", "x", "$argon2id$", "$2b$12$abcdefghijklmnopqrstuv", "é", "\ud800", pytest.param(NOBODY[:-4], id="cut")],
+)
 def test_a_digest_that_cannot_be_read_is_a_no(digest: str) -> None:
     assert not verify_password(digest, "nobody has this password")
 

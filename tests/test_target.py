@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
@@ -169,13 +169,17 @@ def test_arbitrary_bytes_raise_nothing_but_unreadable(read: Callable[[bytes], ob
 
 @given(pieces=st.lists(PIECES, max_size=8))
 @settings(max_examples=200, deadline=None)
-def test_a_path_that_is_read_holds_no_step_out_of_it_however_often_it_is_decoded(pieces: list[str]) -> None:
+def test_a_path_that_is_read_holds_no_step_out_of_it_even_decoded_again_and_without_parameters(
+    pieces: list[str],
+) -> None:
     raw = ("/" + "".join(pieces)).encode()
     try:
         _, path = target.uri(raw)
     except Unreadable:
         return
-    assert not {".", ".."} & set(path.path.replace(";", "/").split("/"))
+    for reading in (path.path, unquote(path.path), unquote(path.path).replace("\\", "/")):
+        assert not {".", ".."} & {segment.partition(";")[0] for segment in reading.split("/")}
+        assert not {".", ".."} & set(reading.split("/"))
     assert path.path.isprintable()
     assert "\\" not in path.path
     if not path.unclear:

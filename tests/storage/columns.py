@@ -49,8 +49,8 @@ HOSTS = [
     *("'app.example.com'", "'admin.example.com'", "'pub.example.com'", "'*.deep.example.com'"),
     *("'new.example.com'", "'other.example.net'", "'Upper.example.com'"),
 ]
-DIGEST = ["{digest}"]
-"""Filled in with the digests of the tokens that are asked about, living and unknown."""
+DIGEST = ["{digest}"] * 15
+"""Filled in with the digests of the tokens that are asked about, living and unknown: fifteen of them."""
 
 TABLES: dict[str, dict[str, Values]] = {
     "tenants": {"id": ID, "name": ["'default'", "'other'", "'third'", "'Bad Name'"]},

@@ -107,6 +107,20 @@ class World:
         self.db.execute(SEED.format_map(self.digests).encode())
         self.compare()
 
+    def change(self, statement: str, *, as_replica: bool = False) -> bool:
+        """Whether the statement changed anything; what the schema refuses is no change."""
+        role = "replica" if as_replica else "origin"
+        try:
+            with self.db.transaction():
+                self.db.execute(f"SET LOCAL session_replication_role = {role}".encode())
+                return self.db.execute(statement.encode()).rowcount != 0
+        except psycopg.Error:
+            return False
+
+    def decision(self, name: str) -> Decision:
+        """What memory says now."""
+        return self.served.call(self._decide(name, self.gateway.cache, self.gateway.recall))
+
     def compare(self) -> None:
         """After the fence: whatever memory says is what the database says."""
         warm, cold = self.served.call(self._both())

@@ -14,12 +14,13 @@ import click
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from gateway import appsfile, asgi
+from gateway import asgi
 from gateway import settings as settings_room
 from gateway.cli import Environment
 from gateway.endpoints import express, listening
-from gateway.errors import CannotStart, ConfigurationInvalid, Problem
+from gateway.errors import CannotStart
 from gateway.observe import logs
+from gateway.services import apply
 from gateway.services.reload import FILE
 from gateway.settings import Settings
 from gateway.storage import migrate
@@ -53,14 +54,10 @@ def serve(environment: Environment, config: str | None, workers: int | None, lis
 
 
 def read_apps(directory: Path, settings: Settings) -> None:
-    """An invalid ``apps.yaml`` stops a start; ConfigurationInvalid says all that is wrong with it."""
-    file = directory / FILE
-    try:
-        appsfile.read(file.read_text("utf-8"), str(file), portal_host=settings.portal_host)
-    except FileNotFoundError:
-        return  # then the database alone says which apps there are
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationInvalid([Problem(str(file), f"cannot be read: {error}")]) from None
+    """An invalid ``apps.yaml`` stops a start; ConfigurationInvalid says all that is wrong with it. Without one the database
+    alone says which apps there are."""
+    if (file := directory / FILE).exists():
+        apply.read([file], settings.portal_host)
 
 
 @contextmanager

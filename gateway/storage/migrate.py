@@ -81,13 +81,25 @@ def migrate(url: str, shipped: list[Migration] | None = None) -> list[str]:
 
 
 def check(url: str) -> None:
-    """Refuse to serve on a schema that is not this program's, or whose triggers are not all there."""
+    """Refuse to serve on a schema that is not this program's, whose triggers are not all there, or without our role."""
     with connect(url) as connection:
-        pending = _pending(connection, migrations())
-        if pending:
-            raise CannotStart(f"the database lacks {pending[0].name}; run: gateway migrate")
-        if missing := missing_triggers(connection):
-            raise CannotStart(f"announcing triggers are missing or disabled: {', '.join(missing)}")
+        try:
+            _check(connection)
+        except psycopg.errors.InsufficientPrivilege:
+            login = connection.info.user
+            raise CannotStart(
+                f"the database login {login} may not act as gateway_runtime; "
+                f"as a superuser: GRANT gateway_runtime, gateway_owner TO {login}"
+            ) from None
+
+
+def _check(connection: Connection) -> None:
+    pending = _pending(connection, migrations())
+    if pending:
+        raise CannotStart(f"the database lacks {pending[0].name}; run: gateway migrate")
+    if missing := missing_triggers(connection):
+        raise CannotStart(f"announcing triggers are missing or disabled: {', '.join(missing)}")
+    connection.execute("SET ROLE gateway_runtime")  # everything is asked as this role: row level security applies to it
 
 
 def missing_triggers(connection: Connection) -> list[str]:

@@ -142,6 +142,18 @@ def test_a_role_that_sees_every_tenant_is_refused(empty: str) -> None:
             connection.execute("ALTER ROLE gateway_runtime NOBYPASSRLS")
 
 
+def test_a_login_that_may_not_become_our_role_is_told_what_to_grant(database: str, psql: psycopg.Connection) -> None:
+    name = urlsplit(database).path[1:]
+    psql.execute("CREATE ROLE visitor LOGIN PASSWORD 'visits'")
+    psql.execute(f'GRANT CONNECT ON DATABASE "{name}" TO visitor'.encode())
+    try:
+        with pytest.raises(CannotStart, match=r"login visitor may not act as gateway_runtime.*GRANT gateway_runtime"):
+            migrate.check(urlsplit(database)._replace(netloc="visitor:visits@").geturl())
+    finally:
+        psql.execute("DROP OWNED BY visitor")
+        psql.execute("DROP ROLE visitor")
+
+
 def test_a_database_that_is_not_there_is_one_sentence(empty: str) -> None:
     with pytest.raises(CannotStart, match=r"the database does not answer: [^\n]+$"):
         migrate.migrate(urlsplit(empty)._replace(path="/absent").geturl())

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from proxies import traefik
+from proxies import caddy, envoy, haproxy, nginx, traefik
 
-FAN = (traefik,)
+FAN = (traefik, caddy, nginx, haproxy, envoy)

@@ -57,7 +57,7 @@ class ForwardAuth:
                 reply = await self.cold(reply)
         except Exception:
             # Nothing that fails here may become anything but a no; the traceback goes to the log, never to the caller.
-            reply = self._unavailable("G399", "the check failed")
+            reply = self._no_answer("G399", "the check failed")
             request_id = dict(reply.headers).get(b"x-request-id", b"").decode()
             logger.exception("a check failed", extra={"request_id": request_id})
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
@@ -107,6 +107,12 @@ class ForwardAuth:
         return reply
 
     def _unavailable(self, code: str, reason: str) -> Reply:
+        reply = self._no_answer(code, reason)
+        refusal = Malformed(code, reason, reply.status)
+        signals.decided.send("unavailable", request=None, decision=refusal, door=self.name, reply=reply)
+        return reply
+
+    def _no_answer(self, code: str, reason: str) -> Reply:
         self._count("unavailable")
         reply: Reply = self.dialect.refuse(replies.unavailable(code, reason, 1, self.judge.speech))
         return reply

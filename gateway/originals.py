@@ -31,7 +31,7 @@ FORWARDED = Parts(b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-hos
 
 def believed(question: Question, trust: Trust, family: tuple[bytes, ...]) -> Mapping[bytes, bytes] | Malformed:
     """The headers of a question from a trusted proxy, in which those of ``family`` appear once and say something."""
-    headers = questions.collect(question.headers, frozenset((*family, CLIENT)))
+    headers = questions.collect(question.headers, questions.FAMILIES)
     if isinstance(headers, Malformed):
         return headers
     if not trust.believes(question.peer, headers.get(SECRET_HEADER, b"")):

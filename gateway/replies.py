@@ -161,4 +161,12 @@ def _problem(status: int, code: str, reason: str, speech: Speech, more: Headers 
     return problem(status, code, reason, speech.request_id().encode(), more)
 
 
-_TITLES = {400: "Malformed question", 401: "Sign in", 403: "Refused", 404: "Not found", 503: "Unavailable"}
+_TITLES = {
+    400: "Malformed question",
+    401: "Sign in",
+    403: "Refused",
+    404: "Not found",
+    408: "Too slow",
+    431: "Too large",
+    503: "Unavailable",
+}

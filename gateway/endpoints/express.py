@@ -1,152 +1,241 @@
 """uvicorn's HTTP protocol with one reading of a message (it is given to uvicorn as its ``http=`` class).
 
-What two parsers could read in two ways is refused before an ASGI scope is used: trailers are not headers (httptools
-reports both alike), targets that are not paths, odd transfer codings and other protocols do not come in (RFC 9112
-sections 2.3, 3.2, 6.1), and after an Upgrade not one more byte is parsed, because llhttp would take a body for the next
-request. A head has a bound, because an application behind ASGI cannot give it one.
+The door itself says where a head and a body end (``heads``, ``bodies``), feeds the parser exactly those bytes, and goes on
+only where the parser saw that message end at that byte: what the two read differently is refused. Callbacks only note
+what was read; every decision is made after ``feed_data`` returned. A message is begun when the one before has been
+answered, so an answer of this door's own is never taken for another's. Behind an upgrade, a close and a refusal the
+connection is deaf (llhttp would take an upgrade's body for the next request).
+
+What is known of uvicorn here is named in ``tests/contracts/test_uvicorn.py``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from typing import Any
 
 import httptools
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from gateway import replies
+from gateway.endpoints import bodies, heads
+from gateway.endpoints.bodies import Chunked, Counted
+from gateway.endpoints.deadlines import Deadlines
+from gateway.endpoints.heads import BadMessage, Head, TooSlow
 from gateway.endpoints.listening import BACKLOG
+from gateway.model import Reply
 
 logger = logging.getLogger("gateway.door")
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
-LONGEST = 64 * 1024
-"""Bytes of a head: what proxies let through at most, and no more memory than that for who never ends one."""
-_OTHERS = (b" RTSP/", b" ICE/")
-"""Protocols whose messages llhttp reads as if they were HTTP."""
-
-
-class Ambiguous(ValueError):
-    """A message that is refused with 400 and a closed connection; says why without repeating what was sent."""
+LINGER = 2.0
+"""Seconds in which a refused sender may take its answer: closed at once upon unread bytes, TCP would throw it away."""
+DEADLINES = "gateway.deadlines"
 
 
 class ExpressProtocol(HttpToolsProtocol):
     """As uvicorn's, with a narrower door."""
 
-    _in_head = False
-    _finished = False
-    _size = 0
-    _raw = b""
-    _unread = 0
+    _fed = 0  # bytes of a head under way that the parser has
+    _begun = _headed = _complete = False
+    _keeps_alive = _upgrades = False
+    _body: Counted | Chunked | None = None
+    _timed = _last = _deaf = False
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._deadlines: Deadlines = app_state.get(DEADLINES) or app_state.setdefault(DEADLINES, Deadlines(self.loop))
+        self._buffer = bytearray()
+
+    # What the transport says ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """uvicorn waits for ever for the first byte of a connection."""
+        super().connection_made(transport)
+        self._deadlines.set(self, self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is kept."""
+        self._deadlines.clear(self)
+        self._buffer.clear()
+        self._deaf = True
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """After an upgrade, and after a refusal, the connection is deaf."""
-        if self._finished:
-            return
-        self._unset_keepalive_if_required()
-        self._raw += data
-        self._unread += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._say_no_more()
-        except httptools.HttpParserError as error:
-            self._refuse(error.__context__)
+        """More bytes, of which not one is parsed twice or out of turn."""
+        if not self._deaf:
+            self._buffer += data
+            self._read()
+
+    def on_response_complete(self) -> None:
+        """The next message's turn, if it is here already."""
+        super().on_response_complete()
+        if not self._deaf and not self.transport.is_closing():
+            self._read()
+
+    def expired(self) -> None:
+        """What was waited for did not come: a first byte, the rest of a message, or the end of a refused connection."""
+        if self._deaf:
+            self.transport.abort()
+        elif self._buffer or self._body is not None:
+            self._refuse(TooSlow("this message took too long to arrive"))
         else:
-            self._keep_unfinished()
+            self.transport.close()
+
+    # What the parser says: noted, not judged --------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._in_head, self._size = True, 0
+        if self._begun:
+            raise BadMessage("a message within a message")
+        self._begun = True
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; or a trailer, which is dropped."""
-        self._unread = 0
-        if self._in_head:
-            self._size += len(name) + len(value) + 4
-            if self._size > LONGEST:
-                raise Ambiguous("the head of this message is too large")
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head is complete: refuse it here, or never."""
-        self._in_head = False
-        self._refuse_other_protocols()
-        self._refuse_other_targets()
-        self._refuse_ambiguous_bodies()
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """A part of a body."""
-        self._unread = 0
-        super().on_body(body)
+        """The head is complete; some of it the parser knows only now."""
+        self._headed = True
+        self._keeps_alive, self._upgrades = self.parser.should_keep_alive(), self.parser.should_upgrade()
 
     def on_message_complete(self) -> None:
-        """The end of a message, where there is one."""
-        self._unread = 0
-        super().on_message_complete()
+        """The end of a message."""
+        self._complete = True
 
-    def _refuse_other_protocols(self) -> None:
-        """The parser does not tell which protocol it read, so the request line is looked at as it came."""
-        if any(self.url + name in self._raw for name in _OTHERS):
-            raise Ambiguous("this is not HTTP")
-        if self.parser.get_http_version() not in ("1.1", "1.0"):
-            raise Ambiguous("a version of HTTP that is not spoken here")
+    # One message after the other --------------------------------------------------------------------------------------
 
-    def _refuse_other_targets(self) -> None:
-        if not self.url.startswith(b"/"):
-            raise Ambiguous("only origin-form targets are answered here")
-        if b"#" in self.url:
-            raise Ambiguous("a target with a fragment")
+    def _read(self) -> None:
+        """As far as it goes: to the end of what has come, or to a message whose turn it is not yet."""
+        try:
+            while self._buffer and not self._deaf:
+                self._unset_keepalive_if_required()
+                if not self._read_more():
+                    break
+        except BadMessage as bad:
+            self._refuse(bad)
 
-    def _refuse_ambiguous_bodies(self) -> None:
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if codings and (codings != [b"chunked"] or self.parser.get_http_version() == "1.0"):
-            raise Ambiguous("a transfer coding that is not chunked")
-        lengths = [value for name, value in self.headers if name == b"content-length"]
-        if self.parser.should_upgrade() and (codings or lengths not in ([], [b"0"])):
-            raise Ambiguous("an upgrade with a body")
-
-    def _say_no_more(self) -> None:
-        """An upgrade is answered as ordinary HTTP, and is the last thing this connection says."""
-        self._finished = True
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
-
-    def _keep_unfinished(self) -> None:
-        """Only the bytes of a head that is still coming, and only so many; of a trailer, which the parser keeps, too."""
-        if not self._in_head:
-            self._raw = b""
-        if max(len(self._raw), self._unread) > LONGEST:
-            self._refuse(Ambiguous("the head of this message is too large"))
-
-    def _refuse(self, reason: BaseException | None) -> None:
-        """Read no more; 400, unless that could be taken for the answer to the request before."""
-        self._finished, self._raw = True, b""
-        detail = str(reason) if isinstance(reason, Ambiguous) else "this message cannot be read"
-        request_id = secrets.token_hex(8)
-        logger.warning("refused to read a message", extra={"reason": detail, "code": "G105", "request_id": request_id})
-        if not self._answering():
-            reply = replies.problem(400, "G105", detail, request_id.encode(), [(b"connection", b"close")])
-            head = (*self.server_state.default_headers, *reply.headers)
-            lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
-            self.transport.write(STATUS_LINE[reply.status] + lines + b"\r\n" + reply.body)
-            self.transport.close()
-
-    def _answering(self) -> bool:
-        """Whether an answer is still to come, or under way; the connection then ends with it, or where it stands."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+    def _read_more(self) -> bool:
+        """One head, or one piece of a body; whether there may be more to read."""
+        if self._body is not None:
+            self._read_body(self._body)
+            return self._body is None
+        if self._is_answering():
+            self.flow.pause_reading()
             return False
-        if not self.pipeline and not cycle.more_body:
-            cycle.keep_alive = False
-            return True
-        if self.pipeline or cycle.response_started:
+        return self._read_head()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _read_head(self) -> bool:
+        """Feed the parser a head, or what has come of it; whether it is complete."""
+        buffer = self._buffer
+        while not self._fed and buffer.startswith(b"\r\n"):  # before a request line an empty line is nothing (2.2)
+            del buffer[:2]
+        end = heads.end(buffer, self._fed)
+        if not end and not self._timed:
+            self._timed = True
+            self._deadlines.set(self, heads.PATIENCE)
+        if buffer != b"\r":
+            self._feed(buffer[self._fed : end or len(buffer)])
+            self._fed = len(buffer)
+        if self._headed != bool(end):
+            raise BadMessage("a head that can be read in two ways")
+        if end:
+            raw, self._fed = buffer[:end], 0
+            del buffer[:end]
+            self._decide(raw)
+        return bool(end)
+
+    def _decide(self, raw: bytearray) -> None:
+        """Refuse this message now, or let it in."""
+        version = self.parser.get_http_version()
+        fields = heads.check(Head(raw, self.parser.get_method(), self.url, version, self.headers))
+        body = bodies.of(version, fields)
+        if self._complete != (body is None):
+            raise BadMessage("a body that can be read in two ways")
+        # A body that waits for "100 Continue" may never come: what is sent instead would be taken for it.
+        reluctant = body is not None and b"expect" in fields
+        self._last = self._upgrades or reluctant or version == "1.0" or not self._keeps_alive
+        self._let_in(body)
+
+    def _let_in(self, body: Counted | Chunked | None) -> None:
+        """To uvicorn, and to the application."""
+        try:
+            super().on_headers_complete()
+        except httptools.HttpParserError:
+            raise BadMessage("a target that cannot be read") from None
+        self.cycle.keep_alive = not self._last
+        self.headers = []  # trailers are not headers: what the parser reports from now on, nobody reads
+        self._timed, self._body = False, body
+        if body is None:
+            self._end_message()
+        else:
+            self._deadlines.set(self, self.timeout_keep_alive)
+
+    def _read_body(self, body: Counted | Chunked) -> None:
+        size = body.take(self._buffer)
+        part = self._buffer[:size]
+        del self._buffer[:size]
+        self._feed(part)
+        if self._complete != body.ended:
+            raise BadMessage("a body that can be read in two ways")
+        if body.ended:
+            self._end_message()
+        else:
+            self._deadlines.set(self, self.timeout_keep_alive)
+
+    def _end_message(self) -> None:
+        super().on_message_complete()
+        self._begun = self._headed = self._complete = False
+        self._body, self._deaf = None, self._last
+        self._deadlines.clear(self)
+        if self._deaf:
+            self._buffer.clear()
+
+    def _feed(self, data: bytearray) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # known since the head was complete
+        except httptools.HttpParserError as error:
+            known = error.__context__
+            raise known if isinstance(known, BadMessage) else BadMessage("this message cannot be read") from None
+
+    # Refusing ---------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, bad: BadMessage) -> None:
+        """Say so once, unless that could be taken for another answer, and read no more."""
+        speaks = self._body is None or not self.cycle.response_started
+        self._deaf = True
+        self._buffer.clear()
+        request_id = secrets.token_hex(8)
+        logger.warning(
+            "refused to read a message", extra={"reason": str(bad), "code": bad.code, "request_id": request_id}
+        )
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if speaks:
+            self._say(replies.problem(bad.status, bad.code, str(bad), request_id.encode(), [(b"connection", b"close")]))
+        else:
             self.transport.close()
-            return True
-        return False
+
+    def _say(self, reply: Reply) -> None:
+        head = (*self.server_state.default_headers, *reply.headers)
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
+        self.transport.write(STATUS_LINE[reply.status] + lines + b"\r\n" + reply.body)
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            self._deadlines.set(self, LINGER)
 
 
 def options(**more: Any) -> dict[str, Any]:

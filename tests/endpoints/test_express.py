@@ -1,16 +1,23 @@
-"""The connection's own bounds: whatever a stranger sends without end, memory stays as it was (C232, C252)."""
+"""The connection's own bounds: whatever a stranger sends, without end or without sense, the server stays as it was."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import resource
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import serving
-from asking import Answer, Line
+from asking import Answer, Line, question, request
 from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
+from segments import Segments, deadlines, later, turn
 from serving import Served
 
 ENDLESS = 64 * 1024 * 1024
@@ -20,12 +27,12 @@ ROOM = 16 * 1024
 
 FORM_HEAD = f"POST /login HTTP/1.1\r\nHost: {HOST}\r\nOrigin: {ORIGIN}\r\nContent-Type: {FORM}\r\n"
 BEGINNINGS: dict[str, tuple[str, int]] = {
-    "a cookie": (f"GET /auth/traefik HTTP/1.1\r\nHost: {HOST}\r\nCookie: a=", 400),
-    "the name of a header": (f"GET /auth/traefik HTTP/1.1\r\nHost: {HOST}\r\nX-", 400),
-    "a target": ("GET /", 400),
+    "a cookie": (f"GET /auth/traefik HTTP/1.1\r\nHost: {HOST}\r\nCookie: a=", 431),
+    "the name of a header": (f"GET /auth/traefik HTTP/1.1\r\nHost: {HOST}\r\nX-", 431),
+    "a target": ("GET /", 431),
     "a form of a stated length": (f"{FORM_HEAD}Content-Length: {ENDLESS}\r\n\r\npassword=", 413),
     "a form without a length": (f"{FORM_HEAD}Transfer-Encoding: chunked\r\n\r\n{ENDLESS:x}\r\n", 413),
-    "a trailer": (f"{FORM_HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Trailer: ", 400),
+    "a trailer": (f"{FORM_HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Trailer: ", 431),
     "the size of a chunk": (f"{FORM_HEAD}Transfer-Encoding: chunked\r\n\r\n1;", 400),
     "a body where none is read": (
         f"POST /auth/traefik HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {ENDLESS}\r\n\r\n",
@@ -33,6 +40,8 @@ BEGINNINGS: dict[str, tuple[str, int]] = {
     ),
 }
 """What never ends, and how it is answered."""
+
+ASKED = request("GET", "/auth/traefik", question(accept=None))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +83,188 @@ def test_what_never_ends_is_refused_as_soon_as_it_is_too_long(served: Served, wh
     beginning, status = BEGINNINGS[what]
     with Line(served.address) as line:
         line.send(beginning.encode())
-        line.send(PART + PART[:8192])
+        line.send(PART[:17_000])
         answer = line.answer()
         assert answer is not None
         assert answer.status == status
         assert answer["cache-control"] == "no-store"
+
+
+def test_many_questions_at_once_wait_for_their_turn_in_a_bounded_place(served: Served) -> None:
+    """What waits behind an answer is what was read at once, and no more is read meanwhile."""
+    with Segments(served) as segments:
+        segments.give([ASKED * 500, ASKED * 500])
+        assert not segments.protocol.pipeline
+        assert [answer.status for answer in segments.answers()] == [401] * 1000
+
+
+# Nothing is left -------------------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_connections_that_come_and_go_leave_nothing(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:  # C264
+    states = [
+        b"",
+        ASKED[:20],
+        ASKED,
+        ASKED + ASKED[:20],
+        ASKED * 3,
+        FORM_HEAD.encode() + b"Content-Length: 9\r\n\r\nuser",
+        b"nonsense\r\n\r\n",
+    ]
+    for start in range(0, 1000, 100):
+        lines = [Line(served.address) for _ in range(100)]
+        for number, line in enumerate(lines, start):
+            line.send(states[number % len(states)])
+        for line in lines:
+            line.close()
+    state = served._server.server_state
+
+    async def gone() -> None:
+        while state.connections or state.tasks:
+            await turn()
+
+    served.call(asyncio.wait_for(gone(), 20))
+    assert len(deadlines(served)) == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+# Whatever is sent -----------------------------------------------------------------------------------------------------
+
+
+class Refusals(logging.Handler):
+    """Every log line that has a traceback, or says that something is wrong here."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.wrong: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info or record.levelno >= logging.ERROR:
+            self.wrong.append(record)
+
+
+@pytest.fixture
+def wrong() -> Iterator[list[logging.LogRecord]]:
+    handler = Refusals()
+    logging.getLogger().addHandler(handler)
+    yield handler.wrong
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture(scope="module")
+def alice(served: Served) -> str:
+    served.user("alice", ["users"])
+    cookie = served.session("alice")[1]
+    assert served.check(cookie=cookie).status == 200
+    return cookie
+
+
+CUTS = st.lists(st.integers(0, 4000), max_size=12)
+GOOD = st.lists(
+    st.sampled_from(["known", "unknown", "forged", "head", "post", "chunked", "form", "elsewhere"]),
+    min_size=1,
+    max_size=8,
+)
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    at = sorted({0, *(cut for cut in cuts if cut < len(data)), len(data)})
+    return [data[start:stop] for start, stop in pairwise(at)]
+
+
+def good(cookie: str) -> dict[str, tuple[bytes, int]]:
+    """Messages that can be read, and how each is answered. No HEAD: its answer has no end that a test could see."""
+    known = request("GET", "/auth/traefik", question(cookie=cookie))
+    return {
+        "known": (known, 200),
+        "unknown": (ASKED, 401),
+        "forged": (request("GET", "/auth/traefik", question(cookie=cookie[:-1] + "!", accept=None)), 401),
+        "head": (known.replace(b"\r\n\r\n", b"\r\nX-A: " + b"a" * 9000 + b"\r\n\r\n"), 200),
+        "post": (
+            ASKED.replace(b"GET", b"POST", 1).replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % len(known))
+            + known,
+            401,
+        ),
+        "chunked": (
+            ASKED.replace(b"GET", b"POST", 1).replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+            + b"%x\r\n%b\r\n0\r\nCookie: %b\r\n\r\n" % (len(known), known, cookie.encode()),
+            401,
+        ),
+        "form": (f"{FORM_HEAD}Content-Length: 9\r\n\r\nuser=a&b=".encode(), 403),
+        "elsewhere": (b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    }
+
+
+@given(names=GOOD, cuts=CUTS)
+@settings(max_examples=150, deadline=None)
+def test_any_split_of_any_sequence_of_good_requests_is_answered_in_order(
+    served: Served, alice: str, names: list[str], cuts: list[int]
+) -> None:
+    messages = good(alice)
+    with Segments(served) as segments:
+        segments.give(pieces(b"".join(messages[name][0] for name in names), cuts))
+        answers = segments.answers()
+    assert [answer.status for answer in answers] == [messages[name][1] for name in names]
+    assert all(answer.get("remote-user") == ("alice" if answer.status == 200 else None) for answer in answers)
+
+
+FRAGMENTS = [
+    *(ASKED, ASKED[:-2], FORM_HEAD.encode(), b"GET /", b"GET /auth/traefik HTTP/1.1\r\n", b"POST /login HTTP/1.1\r\n"),
+    *(b"CONNECT / HTTP/1.1\r\n", b"GET / HTTP/1.0\r\n", b"PRI * HTTP/2.0", b" RTSP/1.0\r\n", b"//", b"/%", b"#", b"?"),
+    *(b"Host: x\r\n", b"Host:", b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n"),
+    *(
+        b"Connection: close\r\n",
+        b"Connection: Upgrade\r\nUpgrade: x\r\n",
+        b"Upgrade: h2c\r\n",
+        b"Expect: 100-continue\r\n",
+    ),
+    *(b"0\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n", b"5;a\r\nhello\r\n", b"fffffff\r\n", b"X" * 9000, b"X-A: b\r\n" * 60),
+    *(b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b": ", b";", b"\xff"),
+]
+"""What messages are made of, and what they should not be made of. Nothing here lets anybody in."""
+ANYTHING = st.binary(max_size=200) | st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=4), max_size=12).map(
+    b"".join
+)
+
+
+class Arrived:
+    """The gateway's doors, with a list of what came to them."""
+
+    def __init__(self, doors: Any) -> None:
+        self.doors, self.requests = doors, list[tuple[Any, ...]]()
+
+    async def __call__(self, scope: Any, *rest: Any) -> None:
+        self.requests.append((scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])))
+        await self.doors(scope, *rest)
+
+
+@pytest.fixture(scope="module")
+def arrived(served: Served) -> Arrived:
+    served.gateway._doors = Arrived(served.gateway._doors)  # type: ignore[assignment]
+    return served.gateway._doors
+
+
+@given(data=ANYTHING, cuts=CUTS)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_sent_opens_nothing_and_is_read_in_one_way_however_it_is_cut(
+    served: Served, arrived: Arrived, wrong: list[logging.LogRecord], data: bytes, cuts: list[int]
+) -> None:
+    """Only the last answer may depend on the cut: a body can break off before or behind an answer that did not wait."""
+    whole, whole_arrived = said(served, arrived, [data])
+    cut, cut_arrived = said(served, arrived, pieces(data, cuts))
+    assert whole_arrived == cut_arrived
+    assert (len(whole), whole[:-1]) == (len(cut), cut[:-1])
+    assert 200 not in {*whole, *cut}
+    assert served.check().status == 302
+    assert not wrong, wrong[0].getMessage()
+
+
+def said(served: Served, arrived: Arrived, given: list[bytes]) -> tuple[list[int], list[tuple[Any, ...]]]:
+    """The statuses of all answers, and what came to a door; what did not end is expired."""
+    arrived.requests.clear()
+    with Segments(served) as segments:
+        segments.give(given)
+        later(served, 1000)
+        return [answer.status for answer in segments.answers()], list(arrived.requests)

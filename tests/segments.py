@@ -1,0 +1,91 @@
+"""Bytes that reach a gateway under test in exactly the pieces that a test gives.
+
+A socket joins and cuts what is sent as it likes. Here a connection is made, and its pieces are then handed to the server's
+end of it, on the server's own event loop, each as if it had just been read; what is answered comes over the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+
+from asking import Answer, Line
+from gateway.endpoints.deadlines import Deadlines
+from gateway.endpoints.express import DEADLINES, ExpressProtocol
+from serving import Served
+
+turn = partial(asyncio.sleep, 0)
+"""Everybody else's turn on the loop."""
+
+
+class Segments:
+    """One such connection."""
+
+    def __init__(self, served: Served) -> None:
+        self.served, self.line = served, Line(served.address)
+        self.protocol = served.call(_server_end(served, self.line.socket.getsockname()))
+
+    def __enter__(self) -> Segments:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.line.close()
+
+    def give(self, pieces: Iterable[bytes]) -> None:
+        """One piece after the other, each when the server would read it; until all is answered that will be."""
+        self.served.call(self._give(pieces))
+
+    def answers(self) -> list[Answer]:
+        """All that was answered, once the server hangs up, which it does now if it has not yet."""
+        self.served.call(_hang_up(self.protocol))
+        return list(iter(self.line.answer, None))
+
+    async def _give(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            while self.protocol.flow.read_paused and not self._ended():
+                await turn()
+            if not self._ended():
+                self.protocol.data_received(piece)
+            await turn()
+        while not self._ended() and not _answered(self.protocol):
+            await turn()
+
+    def _ended(self) -> bool:
+        return self.protocol.transport.is_closing()
+
+
+def connections(served: Served) -> set[ExpressProtocol]:
+    """The server's end of every open connection."""
+    return served._server.server_state.connections
+
+
+def deadlines(served: Served) -> Deadlines:
+    """What the server waits for."""
+    found: Deadlines = served._server.lifespan.state[DEADLINES]
+    return found
+
+
+def later(served: Served, seconds: float) -> None:
+    """The sweep that would come in so many seconds, now."""
+
+    async def sweep() -> None:
+        deadlines(served).sweep(asyncio.get_running_loop().time() + seconds)
+
+    served.call(sweep())
+
+
+async def _server_end(served: Served, address: tuple[str, int]) -> ExpressProtocol:
+    while True:
+        for connection in connections(served):
+            if connection.client == address:
+                return connection
+        await turn()
+
+
+def _answered(protocol: ExpressProtocol) -> bool:
+    return protocol.cycle is None or protocol.cycle.response_complete or protocol.cycle.disconnected
+
+
+async def _hang_up(protocol: ExpressProtocol) -> None:
+    protocol.transport.close()

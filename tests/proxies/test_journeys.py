@@ -129,7 +129,7 @@ def test_our_cookie_is_taken_away_where_that_proxy_can(stand: Stand) -> None:
 def test_a_key_opens_and_a_wrong_one_does_not(stand: Stand) -> None:
     _, key = stand.served.key("bob")
     assert seen(stand.send("/", headers={"X-Api-Key": key})).all("remote-user") == ["bob"]
-    assert stand.send("/", headers={"X-Api-Key": key[:-1] + "0"}).status_code == 401
+    assert stand.send("/", headers={"X-Api-Key": key[:-1] + ("1" if key.endswith("0") else "0")}).status_code == 401
 
 
 def test_a_page_that_opens_with_fifty_parallel_requests_gets_all_of_them(stand: Stand) -> None:

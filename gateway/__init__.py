@@ -6,13 +6,15 @@
     cli   asgi   demo   schemas                     the roof: verbs, worker processes, uvicorn; the only rooms that
     app                                             read the environment. app makes every object once, and no logic
     endpoints/                                      doors: bytes and ASGI in and out; Starlette lives here
+    doctor/                                         what is asked of a running proxy, and what a wrong answer means
     services/                                       use cases: one function, one transaction, one audit record
     storage/   observe/   clocks                    the world: PostgreSQL and its ear; logs and metrics; time
     check                                           the product on one page: request -> decision, or what is missing
     cache                                           the only mutable state of the hot path
     policy   appsfile                               judgement: rules compiled once, walked in order
     conditions/  credentials/  logins/  dialects/   fans: every file a sibling of one small contract
-    tokens  passwords  target  questions  forwarded  headers  replies  originals   small pure tools
+    tokens  passwords  target  questions  forwarded  headers  replies  originals   small pure
+    handshakes  probes                                                                          tools
     settings  documents  addresses  lookups  signals  model  errors  values   words
 
 Imports go down only, and siblings of a fan never meet: ``tests/test_floors.py`` says so, with a reason for each thing

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ from gateway.policy import decide
 from gateway.services import sessions
 from gateway.services.decide import known
 from gateway.services.ground import Silent
+from gateway.services.sessions import Session
 from gateway.services.signin import Attempt, SignIn
 
 logger = logging.getLogger("gateway.portal")
@@ -174,7 +176,7 @@ async def home(portal: Portal, request: Request) -> Response:
     token = portal.presented(request)
     own = tokens.digest(portal.judge.cache.ring, token)
     listed, current = await sessions.sign_ins(portal.signin.ground, identity.user_id, own)
-    rows = [{**session._asdict(), "current": session.id == current} for session in listed]
+    rows = [_row(session, current) for session in listed]
     return page(
         200,
         "account.html",
@@ -244,6 +246,11 @@ async def end_session(portal: Portal, request: Request) -> Response:
         raise NotFound("there is no such session")
     _warn(await sessions.revoke(portal.signin.ground, f"user:{identity.user_id}", int(number), identity.user_id))
     return RedirectResponse("/account", 303, pages.PAGE_HEADERS)
+
+
+def _row(session: Session, current: int | None) -> dict[str, Any]:
+    moments = {name: datetime.fromisoformat(getattr(session, name)) for name in ("created", "last_seen")}
+    return {**session._asdict(), **moments, "current": session.id == current}
 
 
 def _warn(silent: Silent) -> None:

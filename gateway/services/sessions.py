@@ -6,7 +6,8 @@ from gateway import tokens
 from gateway.errors import NotFound, Refused
 from gateway.services.ground import Ground, Silent, taking_away
 from gateway.storage import audit, sessions, users
-from gateway.storage.sessions import NewSession, Session
+from gateway.storage.sessions import NewSession
+from gateway.storage.sessions import Session as Session
 
 LONGEST_PROBE = 86400.0
 """Seconds; a session that nobody signed in for is for probes."""

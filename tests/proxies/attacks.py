@@ -228,6 +228,8 @@ UPGRADES = (
     Attack("words before bob's answer", get("/ws", "Connection: Upgrade", OPENS), EVIL, bob=True, requests=2),
     Attack("an old version", get("/public/", "Connection: Upgrade", OPENS.replace("13", "7")), EVIL, requests=2),
     Attack("a nominated key", get("/public/", "Connection: Upgrade, Sec-WebSocket-Key", OPENS), EVIL, requests=2),
+    Attack("a nominated identity", get("/ws", "Connection: Upgrade, Remote-User", OPENS), bob=True),
+    Attack("a nominated cookie", get("/ws", "Connection: Upgrade, Cookie, Remote-User", OPENS), bob=True),
     Attack("without Connection", get("/public/", OPENS, LENGTH), EVIL),
     Attack("many protocols", get("/public/", "Connection: Upgrade", "Upgrade: h2c, websocket", LENGTH), EVIL),
     Attack(

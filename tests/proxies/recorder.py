@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nthe app\n"
+CLOSE = b"<close>"
+"""At the end of an answer: nothing more is said."""
 
 REQUEST_LINE = re.compile(r"(\S+) (.+) HTTP/\d\.\d")
 
@@ -48,6 +50,7 @@ class Recorder:
         host, port = self._listener.getsockname()
         self.address = f"{host}:{port}"
         self.arrived: list[Arrived] = []
+        self.answer = ANSWER
         self._idle: dict[socket.socket, bool] = {}
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -78,9 +81,15 @@ class Recorder:
                 arrived = _head(reader)
                 _skip_body(arrived, reader)
                 self.arrived.append(arrived)
-                line.sendall(ANSWER.partition(b"the app")[0] if arrived.method == "HEAD" else ANSWER)
+                line.sendall(self._said(arrived.method))
+                if self.answer.endswith(CLOSE):
+                    break
         del self._idle[line]
         line.close()
+
+    def _said(self, method: str) -> bytes:
+        whole = self.answer.removesuffix(CLOSE)
+        return whole.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else whole
 
 
 class _Reader:

@@ -1,8 +1,8 @@
 """What a stranger, or bob, may send to a proxy byte for byte, and what must not come of it at the app behind.
 
 Whatever a proxy makes of a row, refusing it or passing it on in another form, this holds: the app sees no request that
-the sender may not make, no identity but the sender's own, nothing that the sender forged, never the secret, and at most
-one request for each that was sent.
+the sender may not make, none but those that the gateway was asked about and let in, as it was asked, no identity but the
+sender's own, nothing that the sender forged, never the secret, and at most one request for each that was sent.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from asking import Answer, Line
+from gateway import signals
+from gateway.model import AccessRequest
 from processes import free_port
 from proxies.attacks import ATTACKS, HOST, Attack, get
 from proxies.recorder import Arrived, Recorder, recorder
@@ -34,6 +36,7 @@ class Ground(NamedTuple):
 
     stand: Stand
     app: Recorder
+    judged: list[tuple[str, str, str]]
     cookie: str
 
 
@@ -43,10 +46,26 @@ def ground(stand: Stand) -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="gw-attacks-") as directory, recorder() as app:
         Path(directory).chmod(0o755)
         wiring = stand.wiring._replace(port=free_port(), demo=app.address, directory=Path(directory))
-        with stand.proxy.start(wiring):
-            made = Ground(Stand(stand.proxy, stand.served, wiring), app, f"gateway_session={value}")
+        with stand.proxy.start(wiring), judgements() as judged:
+            made = Ground(Stand(stand.proxy, stand.served, wiring), app, judged, f"gateway_session={value}")
             _await_app(made)
             yield made
+
+
+@contextmanager
+def judgements() -> Iterator[list[tuple[str, str, str]]]:
+    """Method, host and target of everything that is let in meanwhile, as the gateway read them."""
+    judged = []
+
+    def hear(outcome: str, *, request: AccessRequest | None, **unused: object) -> None:
+        if outcome == "allow" and request is not None:
+            judged.append((request.method, request.host, request.uri))
+
+    signals.decided.connect(hear, weak=False)
+    try:
+        yield judged
+    finally:
+        signals.decided.disconnect(hear)
 
 
 def _await_app(ground: Ground) -> None:
@@ -59,12 +78,14 @@ def _await_app(ground: Ground) -> None:
 @pytest.mark.parametrize("attack", ATTACKS, ids=[row.name for row in ATTACKS])
 def test_an_attack_comes_to_nothing(ground: Ground, attack: Attack) -> None:
     before = len(ground.app.arrived)
+    ground.judged.clear()
     answers = sent(ground, attack)
     arrived = ground.app.arrived[before:]
-    told = "\n".join(map(repr, [answers, *arrived]))
+    told = "\n".join(map(repr, [answers, *ground.judged, *arrived]))
     assert len(arrived) <= attack.requests, told
     for one in arrived:
         assert allowed(one, bob=attack.bob), told
+        assert asked(one) in ground.judged, told
         assert honest(one, bob=attack.bob), told
     assert all(answer.status != 101 for answer in answers), told
 
@@ -105,10 +126,19 @@ def allowed(arrived: Arrived, *, bob: bool) -> bool:
     return bob or plain
 
 
+def asked(arrived: Arrived) -> tuple[str, str, str]:
+    """What the gateway must have read, if this is what it let in."""
+    (host,) = arrived.values("host")
+    return arrived.method, host.lower().partition(":")[0], arrived.target
+
+
 def honest(arrived: Arrived, *, bob: bool) -> bool:
-    """Whether nothing in it was forged, and the secret has stayed behind."""
+    """Whether it says who sent it, nothing in it was forged, and the secret has stayed behind."""
     for name, value in IDENTITY.items():
-        if any(found not in {"", value if bob else ""} for found in arrived.spelled_like(name)):
+        found = arrived.spelled_like(name)
+        if found != [value] if bob and value else any(found):
             return False
+    if "remote" in " ".join(arrived.values("connection")).lower():
+        return False  # the next server would take away what is nominated here
     values = " ".join(value for name, value in arrived.headers if name not in HARMLESS)
     return "evil" not in values.lower() and SECRET not in values

@@ -15,6 +15,8 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LINE = 15 + len(b"\r\n")
 """Bytes of the longest line that says the size of a chunk."""
+_HEADS_ONLY = (b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"host")
+"""What no trailer may say (RFC 9110 section 6.5.1). llhttp acts upon some: behind one that closes, it reads no more."""
 
 
 class Counted:
@@ -73,6 +75,8 @@ class Chunked:
             self.ended = not line
             if len(self._trailers) > MOST:
                 raise TooLarge("this message has too many trailers")
+            if line.partition(b":")[0].lower() in _HEADS_ONLY:
+                raise BadMessage("a trailer that says what only a head may say")
         elif not _SIZE.fullmatch(line):
             raise self._too_long()
         elif size := int(line, 16):

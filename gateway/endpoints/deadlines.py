@@ -23,9 +23,6 @@ class Deadlines:
         self._due: dict[Awaited, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def __len__(self) -> int:
-        return len(self._due)
-
     def set(self, awaited: Awaited, seconds: float) -> None:
         """From now on; in place of an earlier one."""
         self._due[awaited] = self._loop.time() + seconds
@@ -44,6 +41,8 @@ class Deadlines:
 
     def _tick(self) -> None:
         self._timer = None
-        self.sweep(self._loop.time())
-        if self._due and self._timer is None:
-            self._timer = self._loop.call_later(EVERY, self._tick)
+        try:
+            self.sweep(self._loop.time())
+        finally:  # one that breaks must not end the waiting for all others
+            if self._due and self._timer is None:
+                self._timer = self._loop.call_later(EVERY, self._tick)

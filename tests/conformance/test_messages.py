@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from asking import Answer, Line, ask, question, request
 from conformance.gateways import Gateway, gateways
@@ -44,8 +45,13 @@ class Visits:
 
 @pytest.fixture(scope="module")
 def gateway(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """On uvloop, as ``gateway serve`` runs; other tests have asyncio's own loop."""
     with gateways(cluster, tmp_path_factory.mktemp("messages")) as made:
-        yield made["usual"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio, "run", uvloop.run)
+            usual = made["usual"]
+        assert isinstance(usual.served.loop, uvloop.Loop)
+        yield usual
 
 
 @pytest.fixture

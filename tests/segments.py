@@ -37,8 +37,12 @@ class Segments:
         self.served.call(self._give(pieces))
 
     def answers(self) -> list[Answer]:
-        """All that was answered, once the server hangs up, which it does now if it has not yet."""
+        """All that was answered; the server is made to hang up now if it has not yet."""
         self.served.call(_hang_up(self.protocol))
+        return self.last_answers()
+
+    def last_answers(self) -> list[Answer]:
+        """All that was answered until the server hung up by itself."""
         return list(iter(self.line.answer, None))
 
     async def _give(self, pieces: Iterable[bytes]) -> None:

@@ -33,7 +33,8 @@ class Segments:
         self.line.close()
 
     def give(self, pieces: Iterable[bytes]) -> None:
-        """One piece after the other, each when the server would read it; until all is answered that will be."""
+        """One piece after the other, each when the server would read it; until all is answered that will be, or the
+        application waits for more of a body."""
         self.served.call(self._give(pieces))
 
     def answers(self) -> list[Answer]:
@@ -52,7 +53,7 @@ class Segments:
             if not self._ended():
                 self.protocol.data_received(piece)
             await turn()
-        while not self._ended() and not _answered(self.protocol):
+        while not self._ended() and not _answered(self.protocol) and not _waits(self.protocol):
             await turn()
 
     def _ended(self) -> bool:
@@ -89,6 +90,12 @@ async def _server_end(served: Served, address: tuple[str, int]) -> ExpressProtoc
 
 def _answered(protocol: ExpressProtocol) -> bool:
     return protocol.cycle is None or protocol.cycle.response_complete or protocol.cycle.disconnected
+
+
+def _waits(protocol: ExpressProtocol) -> bool:
+    """Whether the application has read all that came of a body, and asks for more."""
+    cycle = protocol.cycle
+    return cycle.more_body and not cycle.message_event.is_set() and bool(cycle.message_event._waiters)
 
 
 async def _hang_up(protocol: ExpressProtocol) -> None:

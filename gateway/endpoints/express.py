@@ -222,7 +222,7 @@ class ExpressProtocol(HttpToolsProtocol):
             "refused to read a message", extra={"reason": str(bad), "code": bad.code, "request_id": request_id}
         )
         if self._is_answering():
-            self.cycle.disconnected = True
+            self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()
         if speaks:
             self._say(replies.problem(bad.status, bad.code, str(bad), request_id.encode(), [(b"connection", b"close")]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from databases import Cluster
 from endpoints.person import HOST
 from gateway import tokens
 from gateway.endpoints import heads
-from segments import Segments
+from segments import Segments, connections
 from serving import COOKIE
 
 CASES = list(cases())
@@ -52,6 +53,13 @@ def gateway(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
             usual = made["usual"]
         assert isinstance(usual.served.loop, uvloop.Loop)
         yield usual
+
+
+@pytest.fixture(autouse=True)
+def nothing_breaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A message that cannot be read is no fault of the server: no traceback, no error."""
+    yield
+    assert not [record for record in caplog.get_records("call") if record.exc_info or record.levelno >= logging.ERROR]
 
 
 @pytest.fixture
@@ -230,6 +238,8 @@ def test_a_request_behind_an_upgrade_that_waits_for_the_database_is_not_read(
         assert waits.wait(10)
         line.send(filled(gateway, "traefik", [QUESTION])[0])
         served.check()  # answered behind the bytes above: the server has read those by now
+        (behind,) = [one for one in connections(served) if one.client == line.socket.getsockname()]
+        assert not behind.flow.read_paused  # they do not wait for their turn
         go.set()
         answer = line.answer()
         assert answer is not None

@@ -38,7 +38,10 @@ ATTRIBUTES = {
     "timeout_keep_alive": "how long a silent connection is kept",
     "timeout_keep_alive_task": "uvicorn's own clock behind an answer",
 }
-CYCLE = ("keep_alive", "disconnected", "message_event", "more_body", "response_started", "response_complete")
+CYCLE = (
+    *("keep_alive", "disconnected", "message_event", "waiting_for_100_continue"),
+    *("more_body", "response_started", "response_complete"),
+)
 METHODS = (
     *("connection_made", "connection_lost", "data_received", "shutdown", "_unset_keepalive_if_required"),
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),

@@ -15,7 +15,7 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LINE = 15 + len(b"\r\n")
 """Bytes of the longest line that says the size of a chunk."""
-_HEADS_ONLY = (b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"host")
+_HEADS_ONLY = (b"connection", b"proxy-connection", b"upgrade", b"content-length", b"transfer-encoding", b"host")
 """What no trailer may say (RFC 9110 section 6.5.1). llhttp acts upon some: behind one that closes, it reads no more."""
 
 

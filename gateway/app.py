@@ -107,15 +107,15 @@ class Gateway:
         self._disconnect()
 
     def readiness(self) -> tuple[bool, Mapping[str, object]]:
-        """Ready: the policy is known and checks are answered, from memory or by asking."""
+        """Ready: checks are answered, from memory or by asking. A policy that was just forgotten is asked for."""
         trust = self.cache.trust(*clocks.moment())
         body: dict[str, object] = {"status": "ready", "hearing": self.ear.hearing, "answers_from": trust.value}
         if trust is not Trust.MEMORY:
             body["warning"] = (
                 "deaf: changes are not heard, so answers come from the database or, if it is away, end soon"
             )
-        known = self.cache.policy is not None or trust is Trust.ASK
-        good = known and (trust is not Trust.ASK or not self.cache.store_is_silent(clocks.boot()))
+        remembers = self.cache.policy is not None and trust is not Trust.ASK
+        good = remembers or not self.cache.store_is_silent(clocks.boot())
         return good, body if good else {**body, "status": "not ready"}
 
     def _make_recall(self) -> Recall:

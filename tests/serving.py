@@ -20,7 +20,7 @@ from gateway.app import Gateway
 from gateway.endpoints import express
 from gateway.services import api_keys, apply, sessions, users
 from gateway.settings import Server, Session, Settings, Trust
-from gateway.storage import migrate, ringfile
+from gateway.storage import fence, migrate, ringfile
 from gateway.tokens import Ring
 
 T = TypeVar("T")
@@ -105,7 +105,14 @@ class Served:
     # What tests do most ----------------------------------------------------------------------------------------------
 
     def user(self, name: str, groups: Sequence[str] = (), **more: Any) -> int:
-        return self.call(users.add(self.gateway.ground, "test", name, PASSWORD, groups, **more))
+        """A user that has been heard of: adding one waits for nobody, and what is heard later makes memory forget."""
+        number = self.call(users.add(self.gateway.ground, "test", name, PASSWORD, groups, **more))
+        self.heard()
+        return number
+
+    def heard(self) -> None:
+        """Once the gateway has heard of everything committed so far."""
+        assert self.call(fence.raise_fence(self.gateway.store, self.gateway.ground.acks)) == ()
 
     def session(self, name: str, seconds: float = 3600.0) -> tuple[int, str]:
         """An app session of ``name``: its id, and the Cookie header that presents it."""

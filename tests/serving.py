@@ -115,13 +115,17 @@ class Served:
         assert self.call(fence.raise_fence(self.gateway.store, self.gateway.ground.acks)) == ()
 
     def session(self, name: str, seconds: float = 3600.0) -> tuple[int, str]:
-        """An app session of ``name``: its id, and the Cookie header that presents it."""
+        """An app session of ``name``, heard of but not yet in memory: its id, and the Cookie header that presents it."""
         domain = self.gateway.signin.limits.audience
         number, token = self.call(sessions.create(self.gateway.ground, "test", name, seconds, domain))
+        self.heard()
         return number, f"{COOKIE}={token}"
 
     def key(self, name: str, apps: Sequence[str] | None = None) -> tuple[int, str]:
-        return self.call(api_keys.create(self.gateway.ground, "test", name, "", apps))
+        """An API key of ``name``, heard of as a session is: its id, and the key."""
+        made = self.call(api_keys.create(self.gateway.ground, "test", name, "", apps))
+        self.heard()
+        return made
 
     def policy(self, text: str) -> None:
         wanted = appsfile.read(text, "apps.yaml", portal_host=self.gateway.settings.portal_host)

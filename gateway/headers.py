@@ -35,6 +35,21 @@ _GROUP = re.compile(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?")
 Template = tuple[tuple[str, str], ...]
 
 
+class Block(list[tuple[bytes, bytes]]):
+    """Headers that are said again and again, and so are kept as the bytes of a message, too."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        super().__init__(headers)
+        self.raw = _lines(self)
+
+
+def lines(headers: Headers) -> bytes:
+    """``headers`` as they stand in a message."""
+    return headers.raw if type(headers) is Block else _lines(headers)
+
+
 def render(template: Template, identity: Identity | None) -> Headers | None:
     """The answer's headers for ``identity`` (None: nobody, all empty), or None where they do not fit or would lie."""
     values = _values(identity)
@@ -43,7 +58,7 @@ def render(template: Template, identity: Identity | None) -> Headers | None:
     block = [(name.lower().encode(), _fill(pattern, values, identity)) for name, pattern in template]
     if sum(len(name) + len(value) + 4 for name, value in block) > LIMIT:
         return None
-    return ANSWER + block
+    return Block(ANSWER + block)
 
 
 def template(configured: Iterable[tuple[str, str]]) -> Template:
@@ -58,6 +73,10 @@ def template(configured: Iterable[tuple[str, str]]) -> Template:
             if field is not None and (field not in FIELDS or spec or conversion):
                 raise ValueError(f"{name}: there is no {{{field}}}; there are {', '.join(FIELDS)}")
     return checked
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _values(identity: Identity | None) -> Mapping[str, str] | None:

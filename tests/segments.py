@@ -12,7 +12,8 @@ from functools import partial
 
 from asking import Answer, Line
 from gateway.endpoints.deadlines import Deadlines
-from gateway.endpoints.express import DEADLINES, ExpressProtocol
+from gateway.endpoints.express import ExpressProtocol
+from gateway.endpoints.front import DEADLINES, FrontProtocol
 from serving import Served
 
 turn = partial(asyncio.sleep, 0)
@@ -24,13 +25,19 @@ class Segments:
 
     def __init__(self, served: Served) -> None:
         self.served, self.line = served, Line(served.address)
-        self.protocol = served.call(_server_end(served, self.line.socket.getsockname()))
+        self.transport = served.call(_server_end(served, self.line.socket.getsockname()))
 
     def __enter__(self) -> Segments:
         return self
 
     def __exit__(self, *unused: object) -> None:
         self.line.close()
+
+    @property
+    def protocol(self) -> ExpressProtocol | FrontProtocol:
+        """Who has the connection now."""
+        found: ExpressProtocol | FrontProtocol = self.transport.get_protocol()
+        return found
 
     def give(self, pieces: Iterable[bytes]) -> None:
         """One piece after the other, each when the server would read it; until all is answered that will be, or the
@@ -39,7 +46,7 @@ class Segments:
 
     def answers(self) -> list[Answer]:
         """All that was answered; the server is made to hang up now if it has not yet."""
-        self.served.call(_hang_up(self.protocol))
+        self.served.call(_hang_up(self.transport))
         return self.last_answers()
 
     def last_answers(self) -> list[Answer]:
@@ -48,7 +55,7 @@ class Segments:
 
     async def _give(self, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
-            while self.protocol.flow.read_paused and not self._ended():
+            while _paused(self.protocol) and not self._ended():
                 await turn()
             if not self._ended():
                 self.protocol.data_received(piece)
@@ -57,12 +64,18 @@ class Segments:
             await turn()
 
     def _ended(self) -> bool:
-        return self.protocol.transport.is_closing()
+        return self.transport.is_closing()
 
 
-def connections(served: Served) -> set[ExpressProtocol]:
+def connections(served: Served) -> set[ExpressProtocol | FrontProtocol]:
     """The server's end of every open connection."""
     return served._server.server_state.connections
+
+
+def connection(served: Served, line: Line) -> ExpressProtocol | FrontProtocol:
+    """The server's end of ``line``."""
+    (found,) = [one for one in connections(served) if _peer(one) == line.socket.getsockname()]
+    return found
 
 
 def deadlines(served: Served) -> Deadlines:
@@ -80,23 +93,34 @@ def later(served: Served, seconds: float) -> None:
     served.call(sweep())
 
 
-async def _server_end(served: Served, address: tuple[str, int]) -> ExpressProtocol:
+async def _server_end(served: Served, address: tuple[str, int]) -> asyncio.Transport:
     while True:
-        for connection in connections(served):
-            if connection.client == address:
-                return connection
+        for one in connections(served):
+            if _peer(one) == address:
+                return one.transport
         await turn()
 
 
-def _answered(protocol: ExpressProtocol) -> bool:
-    return protocol.cycle is None or protocol.cycle.response_complete or protocol.cycle.disconnected
+def _peer(protocol: ExpressProtocol | FrontProtocol) -> object:
+    return protocol.transport.get_extra_info("peername")
 
 
-def _waits(protocol: ExpressProtocol) -> bool:
+def _paused(protocol: ExpressProtocol | FrontProtocol) -> bool:
+    return isinstance(protocol, FrontProtocol) and protocol.flow.read_paused
+
+
+def _answered(protocol: ExpressProtocol | FrontProtocol) -> bool:
+    if isinstance(protocol, ExpressProtocol) or protocol.cycle is None:
+        return True
+    return protocol.cycle.response_complete or protocol.cycle.disconnected
+
+
+def _waits(protocol: ExpressProtocol | FrontProtocol) -> bool:
     """Whether the application has read all that came of a body, and asks for more."""
+    assert isinstance(protocol, FrontProtocol)
     cycle = protocol.cycle
     return cycle.more_body and not cycle.message_event.is_set() and bool(cycle.message_event._waiters)
 
 
-async def _hang_up(protocol: ExpressProtocol) -> None:
-    protocol.transport.close()
+async def _hang_up(transport: asyncio.Transport) -> None:
+    transport.close()

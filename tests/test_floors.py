@@ -56,10 +56,10 @@ FENCES: Mapping[str, tuple[frozenset[str], str]] = {
     "starlette": (frozenset({"endpoints", "app"}), "bytes and ASGI end at the doors; use cases run without a server"),
     "blinker": (frozenset({"signals"}), "one page says which signals there are and what they carry"),
     "uvicorn": (
-        frozenset({"endpoints.express", "app", "asgi", "demo", "cli", "__main__"}),
+        frozenset({"endpoints.express", "endpoints.front", "app", "asgi", "demo", "cli", "__main__"}),
         "the gateway runs on any ASGI server; only the fast door and the roof know this one",
     ),
-    "httptools": (frozenset({"endpoints.express", "relay"}), "one reading of a message: nobody else parses HTTP"),
+    "httptools": (frozenset({"endpoints.front", "relay"}), "one reading of a message: nobody else parses HTTP"),
     "httpx2": (
         frozenset({"app", "cli.doctor"}),
         "whoever calls out is handed the client, with its limits, by the roof; the doctor knows only a function that asks",

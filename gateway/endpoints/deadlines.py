@@ -20,12 +20,14 @@ class Deadlines:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.now = loop.time()
         self._due: dict[Awaited, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, awaited: Awaited, seconds: float) -> None:
         """From now on; in place of an earlier one."""
-        self._due[awaited] = self._loop.time() + seconds
+        self.now = self._loop.time()
+        self._due[awaited] = self.now + seconds
         if self._timer is None:
             self._timer = self._loop.call_later(EVERY, self._tick)
 
@@ -34,7 +36,8 @@ class Deadlines:
         self._due.pop(awaited, None)
 
     def sweep(self, now: float) -> None:
-        """Tell everybody whose time is over; ``now`` is of the loop's clock."""
+        """Tell everybody whose time is over; ``now`` is of the loop's clock, and kept for whoever needs no better one."""
+        self.now = now
         for late in [awaited for awaited, due in self._due.items() if due <= now]:
             self._due.pop(late, None)
             late.expired()

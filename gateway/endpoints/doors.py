@@ -13,6 +13,11 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import replies, target
+from gateway.endpoints.forwardauth import ForwardAuth
+from gateway.endpoints.listening import Address
+
+DOORS = "gateway.doors"
+"""Where a server's lifespan state has the ``Doors``, for whoever can answer before there is a scope."""
 
 
 class Doors:
@@ -20,12 +25,12 @@ class Doors:
 
     def __init__(
         self,
-        hot: Mapping[bytes, ASGIApp],
+        hot: Mapping[bytes, ForwardAuth],
         portal_host: str,
         portal: ASGIApp,
         health: Mapping[bytes, ASGIApp],
         metrics: Mapping[bytes, ASGIApp],
-        internal: tuple[str, int | None] | None,
+        internal: Address | None,
         request_id: Callable[[], str],
     ) -> None:
         self._prefixes = [(path, door) for path, door in hot.items() if path.endswith(b"/")]
@@ -40,22 +45,28 @@ class Doors:
 
     def _door(self, scope: Scope) -> ASGIApp:
         path: bytes = scope["raw_path"]
-        if self._is_internal(scope["server"]):
+        if self.is_internal(scope["server"]):
             return self._metrics.get(path) or self._health.get(path) or self._nowhere
-        found = self._hot.get(path) or self._health.get(path) or self._behind(path)
+        found = self.hot(path) or self._health.get(path)
         if found is not None:
             return found
         return self._portal if _host(scope) == self._portal_host else self._nowhere
 
-    def _behind(self, path: bytes) -> ASGIApp | None:
-        return next((door for prefix, door in self._prefixes if path.startswith(prefix)), None)
+    def hot(self, path: bytes) -> ForwardAuth | None:
+        """The hot door at ``path``, on any socket but the internal one."""
+        found = self._hot.get(path)
+        return found if found is not None else self._behind(path)
 
-    def _is_internal(self, server: tuple[str, int | None] | None) -> bool:
-        """A socket that is bound to every address reports the one that was connected to."""
+    def is_internal(self, server: Address | None) -> bool:
+        """Whether ``server``, which somebody connected to, is the second socket. A socket that is bound to every address
+        reports the one that was connected to."""
         if self._internal is None or server is None:
             return False
         host, port = self._internal
         return server[1] == port and host in (server[0], "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+    def _behind(self, path: bytes) -> ForwardAuth | None:
+        return next((door for prefix, door in self._prefixes if path.startswith(prefix)), None)
 
 
 def _host(scope: Scope) -> str:

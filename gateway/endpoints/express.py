@@ -1,50 +1,67 @@
-"""uvicorn's HTTP protocol with one reading of a message (it is given to uvicorn as its ``http=`` class).
+"""The hot door, fast: an ``asyncio.Protocol`` that uvicorn is given as its ``http=`` class.
 
-The door itself says where a head and a body end (``heads``, ``bodies``), feeds the parser exactly those bytes, and goes on
-only where the parser saw that message end at that byte: what the two read differently is refused. Callbacks only note
-what was read; every decision is made after ``feed_data`` returned. A message is begun when the one before has been
-answered, so an answer of this door's own is never taken for another's. Behind an upgrade, a close and a refusal the
-connection is deaf (llhttp would take an upgrade's body for the next request).
+It answers a plain question (``plain``) at a hot door when memory knows the answer, before an ASGI scope exists.
+Everything else is handed over, byte for byte, to ``front``, which is uvicorn's own protocol; that one gives the
+connection back behind a message that was wholly read and answered (see there). Nothing is kept in here between two
+messages, so there is nothing that could be taken for a part of the next.
 
-What is known of uvicorn here is named in ``tests/contracts/test_uvicorn.py``.
+uvicorn's promises hold in here too: keep-alive time-out, ``Connection: close``, no reading while the peer does not read,
+graceful shutdown, ``Date``, request counters. The doors come through the lifespan state; without them (another server's
+start, or ``server.express: false``) everything is handed over and stays there.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
 from typing import Any
 
-import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
-from gateway import replies
-from gateway.endpoints import bodies, heads
-from gateway.endpoints.bodies import Chunked, Counted
+from gateway.endpoints import plain
 from gateway.endpoints.deadlines import Deadlines
-from gateway.endpoints.heads import BadMessage, Head, TooSlow
+from gateway.endpoints.doors import DOORS, Doors
+from gateway.endpoints.front import DEADLINES, FrontProtocol
 from gateway.endpoints.listening import BACKLOG
-from gateway.model import Reply
+from gateway.endpoints.plain import Plain
+from gateway.headers import lines
+from gateway.model import Question, Reply
 
-logger = logging.getLogger("gateway.door")
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
-LINGER = 2.0
-"""Seconds in which a refused sender may take its answer: closed at once upon unread bytes, TCP would throw it away."""
-DEADLINES = "gateway.deadlines"
+_EXPRESS = "gateway.express"
 
 
-class ExpressProtocol(HttpToolsProtocol):
-    """As uvicorn's, with a narrower door."""
+class Hall:
+    """What all connections of one server share."""
 
-    _fed = 0  # bytes of a head under way that the parser has
-    _begun = _headed = _complete = False
-    _keeps_alive = _upgrades = False
-    _body: Counted | Chunked | None = None
-    _timed = _last = _deaf = False
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        self.config, self.server_state, self.app_state = config, server_state, app_state
+        self.loop = asyncio.get_running_loop()
+        self.doors: Doors | None = app_state.get(DOORS)
+        self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
+        self.keep_alive: float = config.timeout_keep_alive
+        self._said: object = None
+        self._heads: dict[int, bytes] = {}
+
+    def head(self, status: int) -> bytes:
+        """The status line, and the headers that uvicorn adds to every answer, which it makes anew each second."""
+        if self._said is not self.server_state.default_headers:
+            self._said = self.server_state.default_headers
+            self._heads = {}
+        head = self._heads.get(status)
+        if head is None:
+            head = self._heads[status] = STATUS_LINE[status] + lines(self.server_state.default_headers)
+        return head
+
+
+class ExpressProtocol(asyncio.Protocol):
+    """One connection, while its messages are plain."""
+
+    __slots__ = ("_doors", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
+
+    transport: asyncio.Transport
 
     def __init__(
         self,
@@ -53,189 +70,118 @@ class ExpressProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._deadlines: Deadlines = app_state.get(DEADLINES) or app_state.setdefault(DEADLINES, Deadlines(self.loop))
-        self._buffer = bytearray()
-
-    # What the transport says ------------------------------------------------------------------------------------------
+        self._hall: Hall = app_state.get(_EXPRESS) or app_state.setdefault(
+            _EXPRESS, Hall(config, server_state, app_state)
+        )
+        self._doors = self._hall.doors
+        self._front: FrontProtocol | None = None
+        self._peer: str | None = None
+        self._paused = False
+        self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """uvicorn waits for ever for the first byte of a connection."""
-        super().connection_made(transport)
-        self._deadlines.set(self, self.timeout_keep_alive)
+        """Who asks, and where: the second socket has no hot doors."""
+        self.transport = transport
+        self._arrive()
+        local, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        is_unix = isinstance(local, str)
+        if isinstance(peer, tuple) and not is_unix:
+            self._peer = peer[0]
+        elif not is_unix:
+            self._doors = None  # a peer that has no name any more is nobody's proxy
+        if self._doors is not None and self._doors.is_internal((local, None) if is_unix else local[:2]):
+            self._doors = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is kept."""
-        self._deadlines.clear(self)
-        self._buffer.clear()
-        self._deaf = True
-        super().connection_lost(exc)
+        self._leave()
+        self._front = None
 
     def data_received(self, data: bytes) -> None:
-        """More bytes, of which not one is parsed twice or out of turn."""
-        if not self._deaf:
-            self._buffer += data
-            self._read()
+        """Answer what can be answered now, hand over everything else."""
+        message = plain.read(data) if self._doors is not None else None
+        if message is None or not self._answered(message):
+            self._hand_over(data)
 
-    def on_response_complete(self) -> None:
-        """The next message's turn, if it is here already."""
-        super().on_response_complete()
-        if not self._deaf and not self.transport.is_closing():
-            self._read()
+    def pause_writing(self) -> None:
+        """A peer that does not read is not listened to."""
+        self._paused = True
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._paused = False
+        self.transport.resume_reading()
+
+    def shutdown(self) -> None:
+        """uvicorn ends: there is never an answer under way in here."""
+        self.transport.close()
 
     def expired(self) -> None:
-        """What was waited for did not come: a first byte, the rest of a message, or the end of a refused connection."""
-        if self._deaf:
+        """Nothing came for a while, or nothing was taken."""
+        left = self._idle_since + self._hall.keep_alive - self._hall.deadlines.now
+        if self._paused:
             self.transport.abort()
-        elif self._buffer or self._body is not None:
-            self._refuse(TooSlow("this message took too long to arrive"))
+        elif left > 0:
+            self._hall.deadlines.set(self, left)
         else:
             self.transport.close()
 
-    # What the parser says: noted, not judged --------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        if self._begun:
-            raise BadMessage("a message within a message")
-        self._begun = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The head is complete; some of it the parser knows only now."""
-        self._headed = True
-        self._keeps_alive, self._upgrades = self.parser.should_keep_alive(), self.parser.should_upgrade()
-
-    def on_message_complete(self) -> None:
-        """The end of a message."""
-        self._complete = True
-
-    # One message after the other --------------------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        """As far as it goes: to the end of what has come, or to a message whose turn it is not yet."""
-        try:
-            while self._buffer and not self._deaf:
-                self._unset_keepalive_if_required()
-                if not self._read_more():
-                    break
-        except BadMessage as bad:
-            self._refuse(bad)
-
-    def _read_more(self) -> bool:
-        """One head, or one piece of a body; whether there may be more to read."""
-        if self._body is not None:
-            self._read_body(self._body)
-            return self._body is None
-        if self._is_answering():
-            self.flow.pause_reading()
+    def _answered(self, message: Plain) -> bool:
+        """Whether memory knew. What fails in here is asked again behind, where it is said and ends in "no"."""
+        door = self._doors.hot(message.target.partition(b"?")[0]) if self._doors else None
+        if door is None:
             return False
-        return self._read_head()
-
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _read_head(self) -> bool:
-        """Feed the parser a head, or what has come of it; whether it is complete."""
-        buffer = self._buffer
-        while not self._fed and buffer.startswith(b"\r\n"):  # before a request line an empty line is nothing (2.2)
-            del buffer[:2]
-        end = heads.end(buffer, self._fed)
-        if not end and not self._timed:
-            self._timed = True
-            self._deadlines.set(self, heads.PATIENCE)
-        if buffer != b"\r":
-            self._feed(buffer[self._fed : end or len(buffer)])
-            self._fed = len(buffer)
-        if self._headed != bool(end):
-            raise BadMessage("a head that can be read in two ways")
-        if end:
-            raw, self._fed = buffer[:end], 0
-            del buffer[:end]
-            self._decide(raw)
-        return bool(end)
-
-    def _decide(self, raw: bytearray) -> None:
-        """Refuse this message now, or let it in."""
-        version = self.parser.get_http_version()
-        fields = heads.check(Head(raw, self.parser.get_method(), self.url, version, self.headers))
-        body = bodies.of(version, fields)
-        if self._complete != (body is None):
-            raise BadMessage("a body that can be read in two ways")
-        # A body that waits for "100 Continue" may never come: what is sent instead would be taken for it.
-        reluctant = body is not None and b"expect" in fields
-        self._last = self._upgrades or reluctant or version == "1.0" or not self._keeps_alive
-        self._let_in(body)
-
-    def _let_in(self, body: Counted | Chunked | None) -> None:
-        """To uvicorn, and to the application."""
         try:
-            super().on_headers_complete()
-        except httptools.HttpParserError:
-            raise BadMessage("a target that cannot be read") from None
-        self.cycle.keep_alive = not self._last
-        self.headers = []  # trailers are not headers: what the parser reports from now on, nobody reads
-        self._timed, self._body = False, body
-        if body is None:
-            self._end_message()
-        else:
-            self._deadlines.set(self, self.timeout_keep_alive)
+            reply = door.warm(Question(message.method, message.target, message.headers, self._peer))
+        except Exception:
+            return False
+        if not isinstance(reply, Reply):
+            return False
+        self._say(reply, message)
+        return True
 
-    def _read_body(self, body: Counted | Chunked) -> None:
-        size = body.take(self._buffer)
-        part = self._buffer[:size]
-        del self._buffer[:size]
-        self._feed(part)
-        if self._complete != body.ended:
-            raise BadMessage("a body that can be read in two ways")
-        if body.ended:
-            self._end_message()
-        else:
-            self._deadlines.set(self, self.timeout_keep_alive)
-
-    def _end_message(self) -> None:
-        super().on_message_complete()
-        self._begun = self._headed = self._complete = False
-        self._body, self._deaf = None, self._last
-        self._deadlines.clear(self)
-        if self._deaf:
-            self._buffer.clear()
-
-    def _feed(self, data: bytearray) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # known since the head was complete
-        except httptools.HttpParserError as error:
-            known = error.__context__
-            raise known if isinstance(known, BadMessage) else BadMessage("this message cannot be read") from None
-
-    # Refusing ---------------------------------------------------------------------------------------------------------
-
-    def _refuse(self, bad: BadMessage) -> None:
-        """Say so once, unless that could be taken for another answer, and read no more."""
-        speaks = self._body is None or not self.cycle.response_started
-        self._deaf = True
-        self._buffer.clear()
-        request_id = secrets.token_hex(8)
-        logger.warning(
-            "refused to read a message", extra={"reason": str(bad), "code": bad.code, "request_id": request_id}
-        )
-        if self._is_answering():
-            self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
-            self.cycle.message_event.set()
-        if speaks:
-            self._say(replies.problem(bad.status, bad.code, str(bad), request_id.encode(), [(b"connection", b"close")]))
-        else:
+    def _say(self, reply: Reply, message: Plain) -> None:
+        hall = self._hall
+        end = b"connection: close\r\n\r\n" if message.closes else b"\r\n"
+        body = b"" if message.method == "HEAD" else reply.body
+        self.transport.write(hall.head(reply.status) + lines(reply.headers) + end + body)
+        hall.server_state.total_requests += 1
+        self._idle_since = hall.deadlines.now
+        if message.closes:
             self.transport.close()
 
-    def _say(self, reply: Reply) -> None:
-        head = (*self.server_state.default_headers, *reply.headers)
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
-        self.transport.write(STATUS_LINE[reply.status] + lines + b"\r\n" + reply.body)
-        if not self.transport.is_closing():
-            self.transport.write_eof()
-            self._deadlines.set(self, LINGER)
+    def _arrive(self) -> None:
+        hall = self._hall
+        hall.server_state.connections.add(self)  # type: ignore[arg-type]
+        hall.deadlines.set(self, hall.keep_alive)
+
+    def _leave(self) -> None:
+        self._hall.server_state.connections.discard(self)
+        self._hall.deadlines.clear(self)
+
+    def _hand_over(self, data: bytes) -> None:
+        self._leave()
+        if self._front is None:
+            front = self._front = self._make_front()
+            self.transport.set_protocol(front)
+            front.connection_made(self.transport)
+        else:
+            front = self._front
+            self.transport.set_protocol(front)
+            front.resume()
+        front.data_received(data)
+
+    def _make_front(self) -> FrontProtocol:
+        hall = self._hall
+        front = FrontProtocol(hall.config, hall.server_state, hall.app_state, hall.loop)
+        if self._doors is not None:
+            front.give_back = self._take_back
+        return front
+
+    def _take_back(self) -> None:
+        self._arrive()
+        self.transport.set_protocol(self)
 
 
 def options(**more: Any) -> dict[str, Any]:

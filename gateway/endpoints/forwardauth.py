@@ -73,7 +73,6 @@ class ForwardAuth:
             return self._fail()
         decision = check(request, judge.cache, judge.names, judge.clock())
         if isinstance(decision, Missing):
-            judge.cache.misses += 1
             return request
         judge.cache.hits += 1
         return self._answer(decision, request)
@@ -81,6 +80,7 @@ class ForwardAuth:
     async def cold(self, request: AccessRequest) -> Reply:
         """The answer after asking storage for what memory missed."""
         judge = self.judge
+        judge.cache.misses += 1
         try:
             decision = await decide(request, judge.cache, judge.recall, judge.names, judge.clock)
         except GatewayError as error:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from arrivals import Arrivals, arrivals
 from asking import Answer, Line, ask, question, request
 from conformance.gateways import Gateway, gateways
 from conformance.messages import DOORS, REFUSED, asked, cases, filled, head, words
@@ -25,23 +26,13 @@ from databases import Cluster
 from endpoints.person import HOST
 from gateway import tokens
 from gateway.endpoints import heads
-from segments import Segments, connections
+from gateway.endpoints.front import FrontProtocol
+from segments import Segments, connection
 from serving import COOKIE
 
 CASES = list(cases())
 HOT = [name for name in DOORS if name != "portal"]
 QUESTION = "GET {path} HTTP/1.1\r\n{question}\r\n"
-
-
-class Visits:
-    """The gateway's doors, with a count of who came."""
-
-    def __init__(self, doors: Any) -> None:
-        self.doors, self.count = doors, 0
-
-    async def __call__(self, *scope: Any) -> None:
-        self.count += 1
-        await self.doors(*scope)
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +54,16 @@ def nothing_breaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture
-def visits(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Visits:
-    counting = Visits(gateway.served.gateway._doors)
-    monkeypatch.setattr(gateway.served.gateway, "_doors", counting)
-    return counting
+def visits(gateway: Gateway) -> Iterator[Arrivals]:
+    with arrivals(gateway.served) as noted:
+        yield noted
 
 
 @pytest.mark.parametrize(("row", "door"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_a_message_is_read_in_one_way(gateway: Gateway, visits: Visits, row: Row, door: str) -> None:
+def test_a_message_is_read_in_one_way(gateway: Gateway, visits: Arrivals, row: Row, door: str) -> None:
     segments = filled(gateway, door, row["segments"])
     expected = [said if isinstance(said, int) else getattr(DOORS[door], said) for said in row["status"]]
-    visits.count = 0
+    visits.requests.clear()
     with Line(gateway.served.address) as line:
         line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answers = talk(line, segments, len(expected), head=row.get("head", False))
@@ -82,7 +72,7 @@ def test_a_message_is_read_in_one_way(gateway: Gateway, visits: Visits, row: Row
     for answer in answers:
         assert_answered_well(answer, door, head=row.get("head", False))
     gateway.served.call(asyncio.sleep(0))  # a message that was let in has come to its door by now, refused or not
-    assert visits.count == row.get("let_in", len([status for status in expected if status not in REFUSED]))
+    assert len(visits.requests) == row.get("let_in", len([status for status in expected if status not in REFUSED]))
 
 
 def talk(line: Line, segments: list[bytes], count: int, *, head: bool) -> list[Answer]:
@@ -194,7 +184,7 @@ def test_a_head_may_have_so_many_fields_and_not_one_more(gateway: Gateway, door:
     assert ask(gateway.served.address, fits.replace(b"X-A: a\r\n", b"X-A: a\r\n" * 2, 1)).status == 431
 
 
-def test_a_body_that_is_not_wanted_and_spells_questions_asks_nothing(gateway: Gateway, visits: Visits) -> None:
+def test_a_body_that_is_not_wanted_and_spells_questions_asks_nothing(gateway: Gateway, visits: Arrivals) -> None:
     """The answer comes before the body has; what is left of the body is read as that, however it is cut."""
     spelled, form = filled(gateway, "traefik", [QUESTION])[0], words(gateway, "portal")["form"]
     body = b"a" * 17_000 + spelled * 20
@@ -203,7 +193,7 @@ def test_a_body_that_is_not_wanted_and_spells_questions_asks_nothing(gateway: Ga
         segments.give([sent[:18_000], *(sent[at : at + 777] for at in range(18_000, len(sent), 777)), spelled])
         answers = segments.answers()
     assert [answer.status for answer in answers] == [413, 200]
-    assert visits.count == 2
+    assert len(visits.requests) == 2
 
 
 def test_a_body_in_chunks_is_the_form_that_it_spells(gateway: Gateway) -> None:
@@ -218,7 +208,7 @@ def test_a_body_in_chunks_is_the_form_that_it_spells(gateway: Gateway) -> None:
 
 
 def test_a_request_behind_an_upgrade_that_waits_for_the_database_is_not_read(
-    gateway: Gateway, visits: Visits, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, visits: Arrivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = gateway.served
     pool, waits, go = served.gateway.store.pool, threading.Event(), threading.Event()
@@ -232,17 +222,18 @@ def test_a_request_behind_an_upgrade_that_waits_for_the_database_is_not_read(
     monkeypatch.setattr(pool, "getconn", waiting)
     cold = head(question(cookie=f"{COOKIE}={tokens.mint(gateway.ring, 'session', 2**39)}"), HOST)
     upgrade = f"GET /auth/traefik HTTP/1.1\r\n{cold}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-    visits.count = 0
+    visits.requests.clear()
     with Line(served.address) as line:
         line.send(upgrade.encode())
         assert waits.wait(10)
         line.send(filled(gateway, "traefik", [QUESTION])[0])
         served.check()  # answered behind the bytes above: the server has read those by now
-        (behind,) = [one for one in connections(served) if one.client == line.socket.getsockname()]
+        behind = connection(served, line)
+        assert isinstance(behind, FrontProtocol)
         assert not behind.flow.read_paused  # they do not wait for their turn
         go.set()
         answer = line.answer()
         assert answer is not None
         assert (answer.status, answer["connection"]) == (401, "close")
         assert line.ended()
-    assert visits.count == 2
+    assert len(visits.requests) == 2

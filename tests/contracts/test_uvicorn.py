@@ -1,7 +1,7 @@
-"""What ``endpoints.express`` relies on in uvicorn and httptools beyond what they document, each with what it is for.
+"""What ``endpoints.front`` (``express``, a little) relies on in uvicorn and httptools beyond what they document.
 
 It is a subclass of a class that uvicorn does not call public. Where one of these fails behind an upgrade, read
-``uvicorn/protocols/http/httptools_impl.py`` beside ``gateway/endpoints/express.py`` again, whole, and then the new version
+``uvicorn/protocols/http/httptools_impl.py`` beside ``gateway/endpoints/front.py`` again, whole, and then the new version
 here.
 """
 
@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway.endpoints.express import ExpressProtocol
+from gateway.endpoints.front import FrontProtocol
 
 READ = {"uvicorn": "0.54", "httptools": "0.9"}
 """The versions whose source was read."""
@@ -77,8 +78,8 @@ def test_the_lock_pins_that_version(pytestconfig: pytest.Config) -> None:
 
 def test_uvicorn_makes_a_protocol_with_what_it_is_given_here() -> None:
     parameters = ["self", "config", "server_state", "app_state", "_loop"]
-    assert list(inspect.signature(HttpToolsProtocol.__init__).parameters) == parameters
-    assert list(inspect.signature(ExpressProtocol.__init__).parameters) == parameters
+    for kind in (HttpToolsProtocol, FrontProtocol, ExpressProtocol):
+        assert list(inspect.signature(kind.__init__).parameters) == parameters
 
 
 @pytest.mark.anyio
@@ -92,20 +93,20 @@ async def test_a_protocol_has_what_the_door_uses(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_protocol_is_called_as_the_door_expects(name: str) -> None:
     assert callable(getattr(HttpToolsProtocol, name))
-    if name in vars(ExpressProtocol):
-        theirs, ours = getattr(HttpToolsProtocol, name), getattr(ExpressProtocol, name)
+    if name in vars(FrontProtocol):
+        theirs, ours = getattr(HttpToolsProtocol, name), getattr(FrontProtocol, name)
         assert list(inspect.signature(theirs).parameters) == list(inspect.signature(ours).parameters)
 
 
 def test_the_door_overrides_nothing_that_is_not_there() -> None:
     """A hook that was renamed would not be called any more, and nothing would say so."""
-    own = {name for name in vars(ExpressProtocol) if not name.startswith("_")} - {"expired"}
+    own = {name for name in vars(FrontProtocol) if not name.startswith("_")} - {"expired", "give_back", "resume"}
     assert own <= set(METHODS)
 
 
 def test_a_private_name_of_the_door_is_not_one_of_uvicorns() -> None:
     inherited = {name for kind in HttpToolsProtocol.__mro__ for name in vars(kind) if not name.startswith("__")}
-    private = {name for name in vars(ExpressProtocol) if name.startswith("_") and not name.startswith("__")}
+    private = {name for name in vars(FrontProtocol) if name.startswith("_") and not name.startswith("__")}
     assert not private & (inherited | set(re.findall(r"self\.(_\w+)", inspect.getsource(HttpToolsProtocol)))), (
         "renamed?"
     )
@@ -203,5 +204,5 @@ def test_an_error_of_a_callback_comes_out_with_its_cause() -> None:
 async def test_the_doors_of_one_server_share_their_deadlines() -> None:
     config, state, shared = Config("x:y", interface="asgi3"), ServerState(), dict[str, Any]()
     config.loaded, config.loaded_app, config.ws_protocol_class = True, None, None
-    one, two = (ExpressProtocol(config, state, shared, asyncio.get_running_loop()) for _ in range(2))
+    one, two = (FrontProtocol(config, state, shared, asyncio.get_running_loop()) for _ in range(2))
     assert one._deadlines is two._deadlines

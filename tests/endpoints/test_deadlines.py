@@ -18,8 +18,8 @@ from asking import Line, question, request
 from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
 from gateway import tokens
-from gateway.endpoints import express, heads
-from segments import Segments, connections, deadlines, later, turn
+from gateway.endpoints import express, front, heads
+from segments import Segments, connection, connections, deadlines, later, turn
 from serving import COOKIE, Served
 
 ASKED = request("GET", "/auth/traefik", question(accept=None))
@@ -62,7 +62,7 @@ def test_a_head_has_ten_seconds(served: Served, what: str, before: int) -> None:
     with Segments(served) as segments:
         segments.give([*[ASKED] * before, HALVES[what]])
         later(served, heads.PATIENCE - 1)
-        assert not segments.protocol.transport.is_closing()
+        assert not segments.transport.is_closing()
         later(served, heads.PATIENCE + 1)
         *earlier, answer = segments.last_answers()
     assert [one.status for one in earlier] == [401] * before
@@ -87,7 +87,7 @@ def test_a_body_may_pause_as_long_as_a_connection(served: Served, what: str) -> 
         segments.give([ASKED])
         served.call(deliver(segments, beginning))
         later(served, express.KEEP_ALIVE - 1)
-        assert not segments.protocol.transport.is_closing()
+        assert not segments.transport.is_closing()
         later(served, express.KEEP_ALIVE + 1)
         answers = segments.last_answers()
     assert [answer.status for answer in answers] == [401, status]
@@ -95,21 +95,24 @@ def test_a_body_may_pause_as_long_as_a_connection(served: Served, what: str) -> 
 
 def test_a_connection_that_never_says_anything_is_closed_by_the_keep_alive_time(served: Served) -> None:
     """uvicorn starts its own clock behind the first answer only."""
-    with Segments(served) as silent, Segments(served) as other:
-        other.give([ASKED])
+    with Segments(served) as silent, Segments(served) as answered, Segments(served) as busy:
+        answered.give([ASKED])
         later(served, express.KEEP_ALIVE - 1)
-        assert not silent.protocol.transport.is_closing()
+        busy.give([ASKED])
+        assert not silent.transport.is_closing()
+        assert not answered.transport.is_closing()
         later(served, express.KEEP_ALIVE + 1)
         assert silent.last_answers() == []
-        assert other.protocol.timeout_keep_alive_task is not None
-        assert not other.protocol.transport.is_closing()
+        assert [answer.status for answer in answered.last_answers()] == [401]
+        assert not busy.transport.is_closing()
 
 
 def test_idle_connections_are_kept_longer_than_any_proxy_keeps_them(served: Served) -> None:  # C262
     assert served._server.config.timeout_keep_alive == express.KEEP_ALIVE > 120
     with Segments(served) as segments:
         segments.give([ASKED])
-        assert segments.protocol.timeout_keep_alive == express.KEEP_ALIVE
+        assert served.gateway.settings.server.express
+        assert segments.protocol._hall.keep_alive == express.KEEP_ALIVE
 
 
 def test_a_head_behind_a_question_that_waits_has_its_time_once_that_is_answered(
@@ -122,7 +125,7 @@ def test_a_head_behind_a_question_that_waits_has_its_time_once_that_is_answered(
         served.call(deliver(segments, cold + b"GET /auth"))
         assert waits.wait(10)
         later(served, 1000)
-        assert not segments.protocol.transport.is_closing()
+        assert not segments.transport.is_closing()
         assert segments.protocol.flow.read_paused
         go.set()
         segments.give([])
@@ -141,8 +144,8 @@ def test_who_was_refused_may_take_the_answer_and_not_stay(served: Served) -> Non
         line.send(b"a" * 65536)
         served.check()
         line.send(b"a" * 65536)
-        (refused,) = [one for one in connections(served) if one.client == line.socket.getsockname()]
-        later(served, express.LINGER + 1)
+        refused = connection(served, line)
+        later(served, front.LINGER + 1)
         served.call(turn())
         assert refused.transport.is_closing()
 

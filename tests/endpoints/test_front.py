@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import serving
+from arrivals import Arrivals, arrivals
 from asking import Answer, Line, question, request
 from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
+from gateway.endpoints.express import ExpressProtocol
 from segments import Segments, deadlines, later, turn
 from serving import Served
 
@@ -94,7 +96,7 @@ def test_many_questions_at_once_wait_for_their_turn_in_a_bounded_place(served: S
     """What waits behind an answer is what was read at once, and no more is read meanwhile."""
     with Segments(served) as segments:
         segments.give([ASKED * 500, ASKED * 500])
-        assert not segments.protocol.pipeline
+        assert isinstance(segments.protocol, ExpressProtocol)  # it has come back
         assert [answer.status for answer in segments.answers()] == [401] * 1000
 
 
@@ -245,27 +247,16 @@ MESSAGES = st.tuples(
 ANYTHING = st.binary(max_size=200) | PIECES | st.lists(MESSAGES, max_size=4).map(b"".join)
 
 
-class Arrived:
-    """The gateway's doors, with a list of what came to them."""
-
-    def __init__(self, doors: Any) -> None:
-        self.doors, self.requests = doors, list[tuple[Any, ...]]()
-
-    async def __call__(self, scope: Any, *rest: Any) -> None:
-        self.requests.append((scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])))
-        await self.doors(scope, *rest)
-
-
 @pytest.fixture(scope="module")
-def arrived(served: Served) -> Arrived:
-    served.gateway._doors = Arrived(served.gateway._doors)  # type: ignore[assignment]
-    return served.gateway._doors
+def arrived(served: Served) -> Iterator[Arrivals]:
+    with arrivals(served) as noted:
+        yield noted
 
 
 @given(data=ANYTHING, cuts=CUTS)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_sent_opens_nothing_and_is_read_in_one_way_however_it_is_cut(
-    served: Served, arrived: Arrived, wrong: list[logging.LogRecord], data: bytes, cuts: list[int]
+    served: Served, arrived: Arrivals, wrong: list[logging.LogRecord], data: bytes, cuts: list[int]
 ) -> None:
     """Only the last answer may depend on the cut: a body can break off before or behind an answer that did not wait."""
     wrong.clear()
@@ -278,7 +269,7 @@ def test_whatever_is_sent_opens_nothing_and_is_read_in_one_way_however_it_is_cut
     assert not wrong, (wrong[0].getMessage(), repr(wrong[0].exc_info))
 
 
-def said(served: Served, arrived: Arrived, given: list[bytes]) -> tuple[list[int], list[tuple[Any, ...]]]:
+def said(served: Served, arrived: Arrivals, given: list[bytes]) -> tuple[list[int], list[tuple[Any, ...]]]:
     """The statuses of all answers, and what came to a door; what did not end is expired."""
     arrived.requests.clear()
     with Segments(served) as segments:

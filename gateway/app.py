@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -17,7 +18,7 @@ from gateway import clocks, dialects, forwarded, signals
 from gateway.cache import Bounds, Cache, Trust
 from gateway.credentials.cookies import names
 from gateway.endpoints import health, pages, returns
-from gateway.endpoints.doors import Doors
+from gateway.endpoints.doors import DOORS, Doors
 from gateway.endpoints.forwardauth import ForwardAuth, Judge
 from gateway.endpoints.portal import Portal
 from gateway.endpoints.setcookie import cookies
@@ -45,7 +46,7 @@ PORTAL = "portal"
 
 class Gateway:
     """One process of the product, as an ASGI application. ``url`` and ``listen_url`` are of the database; ``internal``
-    is the address of the second socket."""
+    is the address of the second socket, ``seats`` a directory that the workers of one replica share."""
 
     def __init__(
         self,
@@ -56,13 +57,14 @@ class Gateway:
         *,
         config: Any = None,
         internal: tuple[str, int | None] | None = None,
+        seats: Path | None = None,
     ) -> None:
         self.settings = settings
         self.cache = Cache(ring, _bounds(settings))
         self.store = Store(url, settings.database.pool_size)
         self.recall = self._make_recall()
         self.ear = self._make_ear(listen_url)
-        self.metrics = Metrics(self.cache, self.store, self.ear, clocks.boot)
+        self.metrics = Metrics(self.cache, self.store, self.ear, clocks.boot, seats)
         self.ground = Ground(self.store, self.ear.acks, lambda: self.cache.ring, lambda: clocks.moment().wall)
         self.signin = SignIn(self.ground, _limits(settings))
         self.reload = Reload(self.ground, config, settings.portal_host) if config else None
@@ -72,7 +74,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await self._lifespan(scope, receive, send)
         else:
             await self._doors(scope, receive, send)
 
@@ -90,6 +92,7 @@ class Gateway:
         self._tasks.append(asyncio.create_task(flushing, name="flush"))
         watching = watch_store(self.cache, clocks.boot, lambda: pool.probe(self.store.url))
         self._tasks.append(asyncio.create_task(watching, name="watch"))
+        await self.metrics.seat.take()
 
     async def stop(self) -> None:
         """Write what was collected; the ear closes last, so that fences are answered until then."""
@@ -104,6 +107,7 @@ class Gateway:
             logger.warning("the last uses were not written, and are lost", extra={"problem": str(error)})
         await self.store.close()
         await self.ear.stop()
+        await self.metrics.seat.leave()
         self._disconnect()
 
     def readiness(self) -> tuple[bool, Mapping[str, object]]:
@@ -229,8 +233,10 @@ class Gateway:
         problem = str(error) if isinstance(error, GatewayError) else type(error).__name__
         logger.warning("last uses could not be written; they are kept for the next time", extra={"problem": problem})
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        if self.settings.server.express:
+            scope.get("state", {})[DOORS] = self._doors
         try:
             await self.start()
         except GatewayError as error:

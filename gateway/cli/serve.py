@@ -7,19 +7,20 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from gateway import asgi
 from gateway import settings as settings_room
 from gateway.cli import Environment
+from gateway.cli.workers import Workers
 from gateway.endpoints import express, listening
 from gateway.errors import CannotStart
-from gateway.observe import logs
+from gateway.observe import logs, seats
 from gateway.services import apply
 from gateway.services.reload import FILE
 from gateway.settings import Settings
@@ -115,9 +116,10 @@ def run(settings: Settings, url: str, directory: Path, sockets: Sockets) -> None
         if not server.started:
             raise CannotStart("the gateway could not start; the lines above say why")
         return
+    asgi.keys(settings, url)  # once, before several look at the same moment, and say the same of it
     _tell_workers(url, directory, sockets, settings)
-    config = uvicorn.Config("gateway.asgi:create", factory=True, workers=settings.server.workers, **express.options())
-    Multiprocess(config, list(sockets)).run()
+    with seats.room() as room:
+        Workers(partial(asgi.create, room), settings.server.workers, list(sockets)).run()
 
 
 def _tell_workers(url: str, directory: Path, sockets: Sockets, settings: Settings) -> None:

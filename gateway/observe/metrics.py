@@ -1,66 +1,93 @@
-"""Prometheus metrics. The hot path counts in plain integers; this collector reads them when somebody asks."""
+"""Prometheus metrics. The hot path counts in plain integers; they are read when somebody asks, of all workers at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.cache import Cache
+from gateway.observe.numbers import BUCKETS, FAMILIES, Durations, Family, Numbers
+from gateway.observe.seats import Alone, Seat
 from gateway.storage.listener import Ear
 from gateway.storage.pool import Store
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
+class Metrics:
+    """The numbers of this process, and what a scrape gets. ``seats`` is the directory that the workers of one replica
+    share; None where this process is the only one."""
 
-class Metrics(Collector):
-    """The numbers of one process."""
-
-    def __init__(self, cache: Cache, store: Store, ear: Ear, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, cache: Cache, store: Store, ear: Ear, clock: Callable[[], float], seats: Path | None = None
+    ) -> None:
         self._cache, self._store, self._ear, self._clock = cache, store, ear, clock
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        self.recall = Histogram(
-            "gateway_recall_seconds",
-            "One question to PostgreSQL on behalf of checks",
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
+        self.recall = Durations()
+        self.seat = Seat(seats, self.numbers) if seats else Alone(self.numbers)
 
-    def exposition(self) -> bytes:
-        """The text that a scrape gets."""
-        return generate_latest(self._registry)
+    async def exposition(self) -> bytes:
+        """The text that a scrape gets, whichever worker it asked."""
+        return page(await self.seat.everybodys())
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing ahead: the values do not exist yet when this is registered."""
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        """Read everything now."""
+    def numbers(self) -> Numbers:
+        """Read everything of this process now."""
         cache, ear = self._cache, self._ear
         state = cache.state(self._clock())
-        yield _counter("decisions", "Checks answered", ("outcome", "door"), cache.counters)
-        yield _counter("cache_hits", "Checks answered from memory", (), {(): cache.hits})
-        yield _counter("cache_misses", "Checks that had to ask", (), {(): cache.misses})
-        queries = {(room,): count for room, count in {**self._store.queries, **ear.queries}.items()}
-        yield _counter("queries", "Statements sent to PostgreSQL", ("room",), queries)
-        yield _gauge("pool_waiting", "Requests waiting for a connection", self._store.waiting())
-        yield _gauge("hearing", "1 while the ear hears", float(ear.hearing))
-        yield _gauge("lease_age_seconds", "Since the last heartbeat that came back was sent", state["lease_age"])
-        yield _gauge("identities", "Credentials known in memory", state["identities"])
-        yield _gauge("negatives", "Credentials known to prove nobody", state["negatives"])
-        yield _gauge("policy_revision", "Revision of the policy in memory, -1 while there is none", state["policy"])
+        return {
+            "decisions": _labelled(cache.counters),
+            "cache_hits": {"": cache.hits},
+            "cache_misses": {"": cache.misses},
+            "queries": {**self._store.queries, **ear.queries},
+            "recall_seconds": self.recall.numbers(),
+            "pool_waiting": {"": self._store.waiting()},
+            "hearing": {"": float(ear.hearing)},
+            "lease_age_seconds": {"": state["lease_age"]},
+            "identities": {"": state["identities"]},
+            "negatives": {"": state["negatives"]},
+            "policy_revision": {"": state["policy"]},
+            "workers": {"": 1},
+            "workers_silent": {"": 0},
+        }
 
 
-def _counter(name: str, text: str, labels: tuple[str, ...], values: dict[Any, int]) -> Metric:
-    family = CounterMetricFamily(f"gateway_{name}", text, labels=labels)
+def page(numbers: Numbers) -> bytes:
+    """Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Read(numbers))
+    return generate_latest(registry)
+
+
+class _Read(Collector):
+    """Numbers, as the client library wants them."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+
+    def collect(self) -> Iterable[Metric]:
+        for family in FAMILIES:
+            yield _metric(family, self._numbers.get(family.name, {}))
+
+
+def _labelled(counters: Mapping[Any, int]) -> dict[str, float]:
+    return {" ".join(key): count for key, count in counters.items()}
+
+
+def _metric(family: Family, values: Mapping[str, float]) -> Metric:
+    name = f"gateway_{family.name}"
+    if family.kind == "histogram":
+        return HistogramMetricFamily(name, family.text, list(_buckets(values)), values.get("sum", 0.0))
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    metric = kind(name, family.text, labels=family.labels)
     for key, value in sorted(values.items()):
-        family.add_metric(list(key), value)
-    return family
+        metric.add_metric(key.split(), value)
+    return metric
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"gateway_{name}", text, value=value)
+def _buckets(values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Prometheus' buckets hold whatever took at most so long, the shorter ones included."""
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    yield from zip(bounds, accumulate(values.get(bound, 0.0) for bound in bounds), strict=True)

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: up test lint format fuzz clean
+.PHONY: up test lint format fuzz bench bench-quick bench-peers clean
 
 up: $(VENV)/up.stamp
 	@exec $(BIN)/gateway up
@@ -26,6 +26,18 @@ format: $(VENV)/test.stamp
 fuzz: $(VENV)/fuzz.stamp
 	@mkdir -p .fuzz/corpus
 	$(BIN)/python tests/fuzz/fuzz_questions.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
+
+# Figures, each bar's verdict, loadtests/results/: 25 minutes, or 4. wrk and nginx are asked for (apt install wrk nginx).
+# ONLY="checks traefik" measures only that.
+bench: $(VENV)/test.stamp
+	$(BIN)/python loadtests/bench.py $(addprefix --only ,$(ONLY))
+
+bench-quick: $(VENV)/test.stamp
+	$(BIN)/python loadtests/bench.py --quick $(addprefix --only ,$(ONLY))
+
+# The same question to a peer of yours: make bench-peers AUTHELIA=/path/to/authelia [AUTHELIA_REDIS=host:port]
+bench-peers: $(VENV)/test.stamp
+	AUTHELIA="$(AUTHELIA)" AUTHELIA_REDIS="$(AUTHELIA_REDIS)" $(BIN)/python loadtests/measures/peers.py
 
 clean:
 	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,17 +27,13 @@ from gateway.storage.pool import TENANT, Store
 from gateway.tokens import Ring
 
 APPS = 50
-DOMAIN = "example.com"
-PORTAL = f"https://auth.{DOMAIN}"
-COOKIE = "__Secure-gateway_session"
-HOST = f"app25.{DOMAIN}"
 PEOPLE = 1000
 GROUPS = ["family", "photos"]
 DAY = 86400
 RULES = """
   - name: app{0}
     title: Application {0}
-    hosts: [app{0}.example.com]
+    hosts: [app{0}.{1}]
     rules:
       - {{path: /internal/, policy: deny}}
       - {{path: /public/, policy: bypass}}
@@ -46,9 +42,25 @@ RULES = """
 """
 
 
+class Site(NamedTuple):
+    """Under which name people see it: https as it should be, or http for a proxy without a certificate."""
+
+    scheme: str = "https"
+    domain: str = "example.com"
+    cookie: str = "__Secure-gateway_session"
+
+    def host(self, app: int) -> str:
+        """The host of an app by its number."""
+        return f"app{app}.{self.domain}"
+
+
+PLAIN = Site("http", "gateway.localhost", "gateway_session")
+
+
 class Place(NamedTuple):
     """Where it is, and who is in it."""
 
+    site: Site
     work: Path
     url: str
     cookies: list[str]
@@ -62,33 +74,33 @@ class Place(NamedTuple):
             "GATEWAY_CONFIG": str(self.work / "config"),
             "GATEWAY_DATABASE_URL": self.url,
             "GATEWAY_TRUST_SECRET": self.secret,
-            "GATEWAY_SERVER_PORTAL_URL": PORTAL,
-            "GATEWAY_SESSION_COOKIE_DOMAIN": DOMAIN,
+            "GATEWAY_SERVER_PORTAL_URL": f"{self.site.scheme}://auth.{self.site.domain}",
+            "GATEWAY_SESSION_COOKIE_DOMAIN": self.site.domain,
             "GATEWAY_SERVER_DATA_DIR": str(self.work / "gateway"),
             "GATEWAY_LOG_LEVEL": "warning",
         }
 
 
 @contextmanager
-def place(sessions: int, keys: int = 0) -> Iterator[Place]:
+def place(sessions: int, keys: int = 0, site: Site = Site()) -> Iterator[Place]:  # noqa: B008 - a value
     """A throwaway database with all of it, migrated, and a directory of configuration."""
     with directory() as work, Embedded(work / "postgres", throwaway=True) as database:
         url = database.attach()
         assert url is not None
         (work / "config").mkdir()
-        (work / "config" / "apps.yaml").write_text(policy(), "utf-8")
+        (work / "config" / "apps.yaml").write_text(policy(site), "utf-8")
         migrate.migrate(url)
         with migrate.connect(url) as connection:
             ring = ringfile.open_ring(work / "gateway" / "keys.json", connection)
             people = write_people(connection, min(PEOPLE, sessions))
-            cookies = write_sessions(connection, ring, people, sessions)
+            cookies = write_sessions(connection, ring, people, sessions, site)
         made = asyncio.run(make_keys(url, ring, keys)) if keys else []
-        yield Place(work, url, cookies, made, secrets.token_urlsafe(32))
+        yield Place(site, work, url, cookies, made, secrets.token_urlsafe(32))
 
 
-def policy(apps: int = APPS) -> str:
+def policy(site: Site, apps: int = APPS) -> str:
     """The text of ``apps.yaml``: four rules for each app."""
-    return "apps:" + "".join(RULES.format(number) for number in range(1, apps + 1))
+    return "apps:" + "".join(RULES.format(number, site.domain) for number in range(1, apps + 1))
 
 
 def write_people(connection: Connection, number: int) -> list[int]:
@@ -111,7 +123,7 @@ def write_people(connection: Connection, number: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def write_sessions(connection: Connection, ring: Ring, people: list[int], number: int) -> list[str]:
+def write_sessions(connection: Connection, ring: Ring, people: list[int], number: int, site: Site) -> list[str]:
     """So many app sessions, spread over the people; the Cookie pairs that present them."""
     ends = int(time.time()) + DAY
     minted = [tokens.mint(ring, "session", ends) for _ in range(number)]
@@ -123,10 +135,10 @@ def write_sessions(connection: Connection, ring: Ring, people: list[int], number
             " SELECT tenant(), owner, 'session', digest, %s, to_timestamp(%s), interval '1 day'"
             " FROM unnest(%s::bigint[], %s::bytea[]) AS wanted (owner, digest) RETURNING id)"
             " INSERT INTO session_seen (tenant_id, session_id) SELECT tenant(), id FROM made",
-            (DOMAIN, ends, owners, [tokens.digest(ring, token.encode()) for token in minted]),
+            (site.domain, ends, owners, [tokens.digest(ring, token.encode()) for token in minted]),
         )
     connection.execute("ANALYZE")
-    return [f"{COOKIE}={token}" for token in minted]
+    return [f"{site.cookie}={token}" for token in minted]
 
 
 def _enter(connection: Connection) -> None:

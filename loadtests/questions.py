@@ -1,11 +1,12 @@
 """What proxies ask, as bytes: a picture of an app, wanted by a browser, asked about in each dialect.
 
 The headers are those that a Traefik with the files of ``config/proxies`` sends for such a request, in Go's order: the
-visitor's own, then the proxy's. One message is one question; nothing is sent or timed here.
+visitor's own, then the proxy's. ``ask`` sends one message, to see what becomes of it; nothing is timed here.
 """
 
 from __future__ import annotations
 
+import socket
 from typing import NamedTuple
 
 GATEWAY = "127.0.0.1:8000"
@@ -25,6 +26,11 @@ class Asked(NamedTuple):
     key: str = ""
     uri: str = PICTURE
     navigates: bool = False
+
+
+def visit(asked: Asked) -> bytes:
+    """As the browser asks the proxy."""
+    return message(asked.uri, [("Host", asked.host), *visitor(asked)])
 
 
 def visitor(asked: Asked) -> Pairs:
@@ -106,3 +112,17 @@ CLOSE = ("Connection", "close")
 """Asks for a fresh connection each time."""
 OTHERS = {"caddy": caddy, "nginx": nginx, "haproxy": haproxy, "envoy": envoy}
 """The dialects beside Traefik's."""
+
+
+def ask(port: int, message: bytes) -> tuple[int, list[tuple[str, str]]]:
+    """Status and headers of one answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(message)
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += (more := line.recv(65536))
+            if not more:
+                raise RuntimeError("closed without an answer")
+    first, *lines = received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    pairs = [line.partition(":") for line in lines]
+    return int(first.split(" ")[1]), [(name, value.strip()) for name, _, value in pairs]

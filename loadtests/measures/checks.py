@@ -7,12 +7,17 @@ that is not the one that is due, and an error of a socket, end the measurement: 
 from __future__ import annotations
 
 import functools
-import socket
 import statistics
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import bench
 import counters
 import crowd
 import pinning
@@ -29,6 +34,7 @@ from wrk import Load, Outcome
 from measures import FAN
 
 SESSIONS = 10_000
+APP = 25
 IN_TURN = 256
 """So many different sessions, and half as many keys, are shown in turn: one alone would lie in the processor's cache."""
 GATEWAY, BARE, NGINX = "gateway", "bare uvicorn", "nginx return 200"
@@ -111,7 +117,7 @@ def starters(
 
 def rows(place: Place, manner: str) -> list[Case]:
     """What is asked. Other dialects and other doors by session only; fresh connections for Traefik's only."""
-    asked = functools.partial(Asked, crowd.HOST, place.secret)
+    asked = functools.partial(Asked, place.site.host(APP), place.secret)
     more = (questions.CLOSE,) if manner == FRESH else ()
     by_session = [asked(cookie=cookie) for cookie in place.cookies[:: len(place.cookies) // IN_TURN][:IN_TURN]]
     sessions = [questions.traefik(each, *more) for each in by_session]
@@ -141,7 +147,7 @@ def verify(running: dict[str, Server], cases: Sequence[Case]) -> None:
     for case in cases:
         due = 200 if case.server in (BARE, NGINX) else case.status
         for message in case.messages:
-            status, _ = ask(running[case.server].port, message)
+            status, _ = questions.ask(running[case.server].port, message)
             if status != due:
                 raise RuntimeError(f"{case.name}: answered with {status}, where {due} is due")
 
@@ -234,19 +240,11 @@ def limited(results: Results) -> list[str]:
 
 def answer_headers(server: Server, place: Place) -> servers.Headers:
     """What the gateway says to a session, but for what every server adds itself."""
-    _, headers = ask(server.port, questions.traefik(Asked(crowd.HOST, place.secret, place.cookies[0])))
+    _, headers = questions.ask(
+        server.port, questions.traefik(Asked(place.site.host(APP), place.secret, place.cookies[0]))
+    )
     return [(name, value) for name, value in headers if name.lower() not in ("date", "content-length", "connection")]
 
 
-def ask(port: int, message: bytes) -> tuple[int, list[tuple[str, str]]]:
-    """Status and headers of one answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
-        line.sendall(message)
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += (more := line.recv(65536))
-            if not more:
-                raise RuntimeError("closed without an answer")
-    first, *lines = received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    pairs = [line.partition(":") for line in lines]
-    return int(first.split(" ")[1]), [(name, value.strip()) for name, _, value in pairs]
+if __name__ == "__main__":
+    bench.main(["--only", "checks", *sys.argv[1:]])

@@ -88,6 +88,7 @@ class Seat:
         if self._task is None:
             return
         self._task.cancel()
+        self._task = None
         self._server.close()
         self._write()
         os.close(self._lock)

@@ -147,12 +147,3 @@ def test_a_hangup_applies_the_file_again(database: str, tmp_path: Path) -> None:
     server.popen.send_signal(signal.SIGHUP)
     server.wait_for("+ app open")
     assert server.stop() == 0
-
-
-def test_two_workers_answer_and_end_with_their_parent(database: str, tmp_path: Path) -> None:
-    (tmp_path / "apps.yaml").write_text(APPS)
-    server = Server(environment(database, tmp_path), "--workers", "2").ready()
-    assert server.check("pub.example.com").status == 200
-    family = psutil.Process(server.popen.pid).children(recursive=True)
-    server.stop(signal.SIGKILL)
-    assert not psutil.wait_procs(family, 20)[1]

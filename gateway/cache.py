@@ -1,8 +1,9 @@
 """What is known: the only mutable state of the hot path.
 
-Entries are kept under the digest of a credential, with every (kind, key) they were made from; ``forget`` walks that
-index. ``put`` refuses an answer that was read before something it was made from changed: that closes the race "read
-old, hear, store old". Trust is a comparison with the last heartbeat that came back, made at each check, never a flag.
+Entries are kept under the digest of a credential, and found by every (kind, key) they were made from (``remembered``);
+``forget`` walks that index. ``put`` refuses an answer that was read before something it was made from changed: that closes
+the race "read old, hear, store old". Trust is a comparison with the last heartbeat that came back, made at each check,
+never a flag.
 
 Who may call: ``get``, ``policy``, ``trust`` check; ``put``, ``put_policy`` recall; ``forget``, ``heard``, ``forget_all``
 receivers connected in ``app``; ``seen``, ``counters`` the doors; ``state`` health and metrics.
@@ -12,15 +13,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import takewhile
 
-from gateway.model import Credential, Identity, Key
+from gateway.model import Credential, Key
 from gateway.policy import Policy
+from gateway.remembered import ANY, Entry, Index, Origin
 from gateway.tokens import Ring
 
-ANY = "*"
+__all__ = ["ANY", "RETAINED", "Bounds", "Cache", "Entry", "Origin", "Trust"]
+
 RETAINED = 10_000
 """Announcements remembered for ``put``; a read older than all of them is refused."""
 
@@ -31,20 +34,6 @@ class Trust(Enum):
     MEMORY = "memory"
     OUTAGE = "outage"
     ASK = "ask"
-
-
-@dataclass(slots=True)
-class Entry:
-    """What one credential proves, and until when (boot clock seconds). ``identity`` None: proven to be nobody."""
-
-    identity: Identity | None
-    made_from: frozenset[Key]
-    ends: float = float("inf")
-    idle: float = float("inf")
-    idle_ends: float = float("inf")
-    stale: float = float("inf")
-    born: float = 0.0
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +61,10 @@ class Cache:
         self.hits = 0
         self.misses = 0
         self.epoch = 0
-        self._known: dict[Credential, Entry] = {}
-        self._nobody: dict[Credential, Entry] = {}
-        self._index: dict[str, dict[str, set[Credential]]] = {}
+        self._known: dict[bytes, Entry] = {}
+        self._nobody: dict[bytes, Entry] = {}
+        self._origins: dict[Origin, Origin] = {}
+        self._index = Index()
         self._news: deque[tuple[int, Key]] = deque(maxlen=RETAINED)
         self._lease = float("-inf")
         self._offset = 0.0
@@ -82,7 +72,9 @@ class Cache:
 
     def get(self, credential: Credential) -> Entry | None:
         """What is known of ``credential``, dead or alive; the caller compares its deadlines."""
-        return self._known.get(credential) or self._nobody.get(credential)
+        kind, digest = credential
+        entry = self._known.get(digest) or self._nobody.get(digest)
+        return entry if entry is not None and entry.kind == kind else None
 
     def trust(self, now: float, wall: float) -> Trust:
         """How far memory may be believed at ``now`` (boot clock) and ``wall`` (wall clock), in seconds."""
@@ -99,13 +91,16 @@ class Cache:
         """Keep ``entry``, read at ``epoch``; False if anything it was made from changed since."""
         if not self._current(entry.made_from, epoch):
             return False
-        self._drop(credential)
+        digest = credential.digest
+        self._drop(digest)
         table, most = (self._known, self.bounds.identities) if entry.identity else (self._nobody, self.bounds.negatives)
         if len(table) >= most:
             self._drop(next(iter(table)))
-        table[credential] = entry
-        for kind, key in entry.made_from:
-            self._index.setdefault(kind, {}).setdefault(key, set()).add(credential)
+        table[digest] = entry
+        entry.come_from(self._shared(entry.origin))
+        entry.origin.hold(digest)
+        for kind, row in entry.own():
+            self._index.add(kind, row, digest)
         return True
 
     def put_policy(self, policy: Policy, epoch: int) -> bool:
@@ -122,8 +117,11 @@ class Cache:
         if kind == "policy":
             self.policy = None
             return
-        for credential in self._touched(kind, key):
-            self._drop(credential)
+        for holder in self._index.find(kind, key):
+            if isinstance(holder, Origin):
+                self._drop_all(holder)
+            else:
+                self._drop(holder)
 
     def forget_all(self) -> None:
         """Assume that every notification was lost; also closes every read under way (their epoch overran)."""
@@ -132,6 +130,7 @@ class Cache:
         self._news.append((self.epoch, (ANY, ANY)))
         self._known.clear()
         self._nobody.clear()
+        self._origins.clear()
         self._index.clear()
         self.policy = None
 
@@ -156,7 +155,7 @@ class Cache:
         """The uses collected since the last call; moves the idle deadlines of what memory holds."""
         taken, self.seen = self.seen, {}
         for credential, at in taken.items():
-            entry = self._known.get(credential)
+            entry = self.get(credential)
             if entry is not None:
                 entry.idle_ends = max(entry.idle_ends, at + entry.idle)
         return taken
@@ -186,20 +185,40 @@ class Cache:
         later = takewhile(lambda item: item[0] > epoch, reversed(self._news))
         return not any(_touches(news, made) for _, news in later)
 
-    def _touched(self, kind: str, key: str) -> list[Credential]:
-        keys = self._index.get(kind, {})
-        if key == ANY:
-            return [credential for credentials in keys.values() for credential in credentials]
-        return list(keys.get(key, ()))
+    def _shared(self, origin: Origin) -> Origin:
+        """The one of this memory that is equal to ``origin``, so that what many entries have in common is kept once."""
+        kept = self._origins.get(origin)
+        if kept is None:
+            kept = replace(origin)
+            self._origins[kept] = kept
+            for kind, row in kept.rows:
+                self._index.add(kind, row, kept)
+        return kept
 
-    def _drop(self, credential: Credential) -> None:
-        entry = self._known.pop(credential, None) or self._nobody.pop(credential, None)
-        for kind, key in entry.made_from if entry else ():
-            keys = self._index.get(kind, {})
-            holders = keys.get(key, set())
-            holders.discard(credential)
-            if not holders:
-                keys.pop(key, None)
+    def _drop(self, digest: bytes) -> None:
+        entry = self._take(digest)
+        if entry is not None:
+            entry.origin.holders.remove(digest)
+            if not entry.origin.holders:
+                self._leave(entry.origin)
+
+    def _drop_all(self, origin: Origin) -> None:
+        for digest in origin.holders:
+            self._take(digest)
+        self._leave(origin)
+
+    def _take(self, digest: bytes) -> Entry | None:
+        """Out of the tables, and no longer found by its own rows."""
+        entry = self._known.pop(digest, None) or self._nobody.pop(digest, None)
+        for kind, row in entry.own() if entry else ():
+            self._index.discard(kind, row, digest)
+        return entry
+
+    def _leave(self, origin: Origin) -> None:
+        """Nothing in memory came from here any more."""
+        self._origins.pop(origin, None)
+        for kind, row in origin.rows:
+            self._index.discard(kind, row, origin)
 
 
 def _touches(news: Key, made_from: set[Key]) -> bool:

@@ -118,7 +118,7 @@ def _choose(entries: list[tuple[Credential, Entry]], now: float) -> Found | None
         return None
     if len({entry.identity.user_id for _, entry in living if entry.identity}) > 1:
         return Found(None, None, conflict=True)
-    key, entry = max(living, key=lambda pair: pair[1].born)
+    key, entry = max(living, key=lambda pair: pair[1].row or 0)
     return Found(entry.identity, key)
 
 

@@ -68,6 +68,11 @@ class Malformed(NamedTuple):
     status: int = 400
 
 
+def kind_of_row(kind: str) -> str:
+    """What is announced when the row of such a credential changes: both kinds of session are rows of one table."""
+    return "api_key" if kind == "api_key" else "session"
+
+
 class Credential(NamedTuple):
     """What a request presents, unproven. ``digest`` is all that memory and storage ever see of the token."""
 
@@ -76,8 +81,8 @@ class Credential(NamedTuple):
 
     @property
     def kind_of_row(self) -> str:
-        """What is announced when its row changes: both kinds of session are rows of one table."""
-        return "api_key" if self.kind == "api_key" else "session"
+        """What is announced when its row changes."""
+        return kind_of_row(self.kind)
 
     def __repr__(self) -> str:
         return f"Credential({self.kind})"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from itertools import count
+from math import inf
+from typing import Any
 
 import pytest
 
-from gateway.cache import ANY, RETAINED, Bounds, Cache, Entry, Trust
-from gateway.model import Credential, Key
+from gateway.cache import ANY, RETAINED, Bounds, Cache, Entry, Origin, Trust
+from gateway.model import Credential, Identity, Key
 from gateway.policy import portal_app
+from gateway.remembered import FEW
 from samples import NOW, OFFSET, RING, WALL, person
 
 ALICE = person("alice")
-MADE_FROM: frozenset[Key] = frozenset(
-    {("session", "11"), ("session", "10"), ("user", "7"), ("tenant", "1"), ("group", "3")}
-)
+SHARED: tuple[Key, ...] = (("user", "7"), ("tenant", "1"), ("group", "3"))
+MADE_FROM: frozenset[Key] = frozenset({("session", "11"), ("session", "10"), *SHARED})
 _numbers = count()
 
 
@@ -26,12 +29,16 @@ def some_credential(kind: str = "session") -> Credential:
     return Credential(kind, next(_numbers).to_bytes(32, "big"))
 
 
-def known(made_from: frozenset[Key] = MADE_FROM) -> Entry:
-    return Entry(ALICE, made_from)
+def known(row: int = 11, parent: int = 10, shared: tuple[Key, ...] = SHARED, **more: float) -> Entry:
+    return Entry(Origin("session", ALICE, shared, more.pop("idle", inf)), row, parent, **more)
+
+
+def refused(reason: str) -> Entry:
+    return Entry(Origin("session", None, SHARED, reason=reason), 11, 10)
 
 
 def nobody(kind: str = "session") -> Entry:
-    return Entry(None, frozenset({(kind, ANY)}), reason="unknown")
+    return Entry(Origin(kind, None, ((kind, ANY),), reason="unknown"))
 
 
 # Put -----------------------------------------------------------------------------------------------------------------
@@ -119,7 +126,7 @@ def test_a_policy_read_before_a_policy_row_changed_is_not_swapped_in(heard: Key,
 def test_whatever_it_was_made_from_makes_it_forgotten_and_leaves_others(key: Key) -> None:
     memory, touched, spared = cache(), some_credential(), some_credential()
     memory.put(touched, known(), memory.epoch)
-    memory.put(spared, known(frozenset({(kind, f"{number}0000") for kind, number in MADE_FROM})), memory.epoch)
+    memory.put(spared, known(110000, 100000, tuple((kind, f"{number}0000") for kind, number in SHARED)), memory.epoch)
     memory.forget(*key)
     assert memory.get(touched) is None
     assert memory.get(spared) is not None
@@ -128,10 +135,21 @@ def test_whatever_it_was_made_from_makes_it_forgotten_and_leaves_others(key: Key
 def test_all_of_a_kind_makes_everything_made_from_that_kind_forgotten() -> None:
     memory, session, key = cache(), some_credential(), some_credential("api_key")
     memory.put(session, known(), memory.epoch)
-    memory.put(key, known(frozenset({("api_key", "1"), ("user", "7")})), memory.epoch)
+    memory.put(key, Entry(Origin("api_key", ALICE, (("user", "7"),)), 1), memory.epoch)
     memory.forget("session", ANY)
     assert memory.get(session) is None
     assert memory.get(key) is not None
+
+
+@pytest.mark.parametrize("kind", ["group", "user", "session", "tenant"])
+def test_who_is_found_by_several_rows_of_a_kind_is_forgotten_once(kind: str) -> None:
+    memory = cache()
+    for row in (11, 13):
+        memory.put(some_credential(), known(row, 10, (*SHARED, ("group", "4"), ("session", "9"))), memory.epoch)
+    memory.put(some_credential(), nobody(), memory.epoch)
+    memory.forget(kind, ANY)
+    state = memory.state(NOW)
+    assert (state["identities"], state["negatives"]) == (0, int(kind != "session"))
 
 
 def test_a_policy_change_forgets_the_policy_and_nobody() -> None:
@@ -155,10 +173,110 @@ def test_forgetting_everything_leaves_nothing() -> None:
 
 def test_the_index_shrinks_with_what_it_points_to() -> None:
     memory = cache(identities=3)
-    for _ in range(50):
-        memory.put(some_credential(), known(frozenset({("session", str(next(_numbers)))})), memory.epoch)
-    assert sum(len(holders) for holders in memory._index["session"].values()) == 3
-    assert len(memory._index["session"]) == 3
+    for number in range(50):
+        memory.put(some_credential(), known(2 * number + 1, 2 * number, (("user", str(number)),)), memory.epoch)
+    assert len(memory._index) == 9
+    assert len(memory._origins) == 3
+    memory.forget("user", ANY)
+    assert (len(memory._index), len(memory._origins), memory.state(NOW)["identities"]) == (0, 0, 0)
+
+
+# What is kept once ----------------------------------------------------------------------------------------------------
+
+
+def kept(memory: Cache, entry: Entry) -> Entry:
+    credential = Credential(entry.kind, next(_numbers).to_bytes(32, "big"))
+    assert memory.put(credential, entry, memory.epoch)
+    found = memory.get(credential)
+    assert found is not None
+    return found
+
+
+def test_sessions_of_one_person_share_the_identity_and_the_headers_rendered_for_it() -> None:
+    memory = cache()
+    first, second = (kept(memory, Entry(Origin("session", person("alice"), SHARED), row)) for row in (11, 12))
+    assert first.identity is second.identity
+
+
+SAID = {"kind": "session", "identity": ALICE, "rows": SHARED, "idle": 100.0, "reason": ""}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kind": "portal"},
+        {"rows": (*SHARED, ("group", "4"))},
+        {"rows": SHARED[:-1]},
+        {"idle": 200.0},
+        {"identity": None},
+        {"identity": None, "reason": "disabled"},
+        *({"identity": replace(ALICE, **more)} for more in (
+            {"tenant": 2}, {"user_id": 8}, {"name": "bob"}, {"display": "A"}, {"email": "a@example.com"}, {"level": 2},
+            {"groups": frozenset()}, {"second": True}, {"apps": frozenset({"a"})}, {"audience": "example.com"},
+        )),
+    ],
+)  # fmt: skip
+def test_nothing_is_shared_where_anything_differs(other: dict[str, Any]) -> None:
+    memory, first, second = cache(), Origin(**SAID), Origin(**SAID | other)
+    entries = [kept(memory, Entry(origin, row)) for origin, row in ((first, 11), (second, 12))]
+    assert [entry.origin for entry in entries] == [first, second]
+    assert [entry.identity for entry in entries] == [first.identity, second.identity]
+    assert entries[0].origin is not entries[1].origin
+
+
+def test_every_field_of_an_identity_is_tried_above() -> None:
+    compared = {field.name for field in fields(Identity) if field.compare}
+    assert compared == {
+        "tenant",
+        "user_id",
+        "name",
+        "display",
+        "email",
+        "level",
+        "groups",
+        "second",
+        "apps",
+        "audience",
+    }
+
+
+def test_one_of_many_sessions_is_forgotten_alone_and_all_of_them_with_the_person() -> None:
+    memory, credentials = cache(), [some_credential() for _ in range(3 * FEW)]
+    for number, credential in enumerate(credentials):
+        memory.put(credential, known(100 + number, 10), memory.epoch)
+    memory.forget("session", "105")
+    assert [memory.get(credential) is None for credential in credentials] == [n == 5 for n in range(3 * FEW)]
+    memory.forget("session", "10")
+    assert memory.state(NOW)["identities"] == len(memory._index) == len(memory._origins) == 0
+
+
+def test_an_origin_that_another_memory_holds_is_found_in_this_one_too() -> None:
+    entry, one, other = known(), cache(), cache()
+    for memory in (one, other):
+        kept(memory, entry)
+        memory.forget("group", "3")
+        assert memory.state(NOW)["identities"] == 0
+    kept(one, entry)
+    one.forget_all()
+    kept(one, entry)
+    one.forget("user", "7")
+    assert one.state(NOW)["identities"] == 0
+
+
+def test_a_digest_answers_for_the_kind_of_credential_that_it_was_kept_for() -> None:
+    memory, credential = cache(), some_credential("portal")
+    memory.put(credential, Entry(Origin("portal", ALICE, SHARED), 11), memory.epoch)
+    assert memory.get(Credential("session", credential.digest)) is None
+    memory.put(Credential("session", credential.digest), nobody(), memory.epoch)
+    assert memory.get(credential) is None
+
+
+@pytest.mark.parametrize("row", ["", "x", "-1", "\u0663", "9" * 5000, "1.0", " 1"])
+def test_what_is_no_number_of_a_row_may_be_announced(row: str) -> None:
+    memory = cache()
+    memory.put(some_credential(), known(1, 3), memory.epoch)
+    memory.forget("session", row)
+    assert memory.state(NOW)["identities"] == 1
 
 
 # Negatives and bounds ------------------------------------------------------------------------------------------------
@@ -185,7 +303,7 @@ def test_a_token_without_a_row_may_live_again_when_all_of_its_kind_changed() -> 
 
 def test_somebody_refused_because_of_the_user_is_asked_about_again_when_the_user_changes() -> None:
     memory, credential = cache(), some_credential()
-    memory.put(credential, Entry(None, MADE_FROM, reason="disabled"), memory.epoch)
+    memory.put(credential, refused("disabled"), memory.epoch)
     memory.forget("user", "7")
     assert memory.get(credential) is None
 
@@ -209,7 +327,7 @@ def test_identities_are_bounded_and_the_oldest_leaves_first() -> None:
 def test_who_turns_out_to_be_nobody_changes_tables() -> None:
     memory, credential = cache(), some_credential()
     memory.put(credential, known(), memory.epoch)
-    memory.put(credential, Entry(None, MADE_FROM, reason="ended"), memory.epoch)
+    memory.put(credential, refused("ended"), memory.epoch)
     entry = memory.get(credential)
     assert entry is not None
     assert entry.identity is None
@@ -306,8 +424,8 @@ def test_the_verdict_that_the_store_is_silent_ages_and_is_taken_back_by_any_answ
 
 def test_taking_the_uses_moves_idle_deadlines_forward_and_never_back() -> None:
     memory, credential, other = cache(), some_credential(), some_credential()
-    memory.put(credential, Entry(ALICE, MADE_FROM, idle=100, idle_ends=NOW), memory.epoch)
-    memory.put(other, Entry(ALICE, MADE_FROM, idle=100, idle_ends=NOW + 500), memory.epoch)
+    memory.put(credential, known(idle=100, idle_ends=NOW), memory.epoch)
+    memory.put(other, known(idle=100, idle_ends=NOW + 500), memory.epoch)
     memory.seen = {credential: NOW, other: NOW, some_credential(): NOW}
     taken = memory.take_seen()
     assert len(taken) == 3

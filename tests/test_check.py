@@ -4,16 +4,17 @@ the world there is."""
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from gateway.cache import Bounds, Cache, Entry
+from gateway.cache import Bounds, Cache, Entry, Origin
 from gateway.check import Found, check, identify
 from gateway.credentials import portal
-from gateway.model import Allow, App, Challenge, Deny, Missing, Rule
+from gateway.model import Allow, App, Challenge, Deny, Identity, Missing, Rule
 from gateway.policy import Policy, compile_policy
 from samples import (
     MOMENT,
@@ -52,8 +53,10 @@ def memory(known: Policy | None = None, *, silent: bool = False, age: float = 0.
     return cache
 
 
-def knows(cache: Cache, token: str, kind: str = "session", **more: Any) -> None:
-    entry = Entry(**({"identity": ALICE, "made_from": frozenset()} | more))
+def knows(
+    cache: Cache, token: str, kind: str = "session", identity: Identity | None = ALICE, idle: float = inf, **more: Any
+) -> None:
+    entry = Entry(Origin(kind, identity, (), idle), **more)
     assert cache.put(credential(token, kind), entry, cache.epoch)
 
 
@@ -161,8 +164,8 @@ def test_two_sessions_of_different_people_are_refused_on_public_paths_too() -> N
 
 def test_of_two_sessions_of_one_person_the_freshest_counts() -> None:
     cache, old, fresh = memory(), session(), session()
-    knows(cache, old, born=NOW - 500)
-    knows(cache, fresh, born=NOW - 5, identity=person("alice", level=2))
+    knows(cache, old, row=11)
+    knows(cache, fresh, row=12, identity=person("alice", level=2))
     for values in ((old, fresh), (fresh, old)):
         decision = ask(cache, cookies(*values))
         assert isinstance(decision, Allow)

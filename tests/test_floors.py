@@ -26,7 +26,8 @@ questions forwarded headers replies appsview
 originals handshakes
 conditions credentials logins dialects                               the fans of judgement
 appsfile policy probes
-cache                                                                memory
+remembered                                                           memory
+cache
 check                                                                the product on one page
 storage                                                              the world
 clocks observe

@@ -4,9 +4,11 @@ made from. A row left out here is a revocation that is not heard."""
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 
-from gateway.cache import ANY, Entry
+from gateway.cache import ANY, Entry, Origin
 from gateway.lookups import Fact
 from gateway.model import Credential, Identity, Key, Level
 
@@ -25,20 +27,19 @@ class Entries:
         """Deadlines are counted from when the question was sent, so they never end late. ``used`` is the last use that
         this process knows of (boot clock, minus infinity for none)."""
         if fact is None:
-            return Entry(None, frozenset({(credential.kind_of_row, ANY)}), reason="unknown")
+            return Entry(Origin(credential.kind, None, ((credential.kind_of_row, ANY),), reason="unknown"))
         idle_ends = max(sent + fact.idle_ends, used + fact.idle)
         refused = fact.refused or ("idle" if idle_ends <= sent else "")
         # Another replica may know of a use it has not written yet, so idleness is asked about again soon.
         age = min(IDLE_AGAIN, self.max_age) if refused == "idle" else self.max_age
+        identity = None if refused else self._identity(fact)
         return Entry(
-            None if refused else self._identity(fact),
-            _made_from(fact),
+            Origin(sys.intern(credential.kind), identity, _rows(fact), _same(fact.idle), refused),
+            fact.id,
+            fact.parent,
             ends=sent + fact.ends,
-            idle=fact.idle,
             idle_ends=idle_ends,
-            stale=sent + age * random.uniform(0.9, 1.0),  # noqa: S311 - jitter, not a secret
-            born=sent - fact.age,
-            reason=refused,
+            stale=_same(float(int(sent + age * random.uniform(0.9, 1.0)))),  # noqa: S311 - jitter, not a secret
         )
 
     def _identity(self, fact: Fact) -> Identity:
@@ -48,17 +49,31 @@ class Entries:
             name=fact.name,
             display=fact.display,
             email=fact.email,
-            groups=frozenset(fact.groups),
+            groups=_names(fact.groups),
             level=Level(fact.level),
             second=bool(self.second_factors & set(fact.factors)),
-            apps=None if fact.apps is None else frozenset(fact.apps),
-            audience=fact.audience,
+            apps=None if fact.apps is None else _names(fact.apps),
+            audience=sys.intern(fact.audience),
         )
 
 
-def _made_from(fact: Fact) -> frozenset[Key]:
-    kind = fact.credential.kind_of_row
-    keys = {(kind, str(fact.id)), ("user", str(fact.user_id)), ("tenant", str(fact.tenant))}
-    if fact.parent is not None:
-        keys.add(("session", str(fact.parent)))
-    return frozenset(keys | {("group", str(group)) for group in fact.group_ids})
+def _rows(fact: Fact) -> tuple[Key, ...]:
+    """The rows it was read from but its own."""
+    shared = (_key("group", group) for group in sorted(fact.group_ids))
+    return (("user", str(fact.user_id)), _key("tenant", fact.tenant), *shared)
+
+
+# What is said of many people is kept once, as long as it is said often.
+@lru_cache(10_000)
+def _key(kind: str, row: int) -> Key:
+    return kind, str(row)
+
+
+@lru_cache(10_000)
+def _names(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
+
+
+@lru_cache(10_000)
+def _same(seconds: float) -> float:
+    return seconds

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from dictionary import Dictionary
-from gateway.cache import Bounds, Cache, Entry, Trust
+from gateway.cache import Bounds, Cache, Trust
 from gateway.errors import StoreBusy, StoreSilent, Unavailable
 from gateway.lookups import Fact
 from gateway.model import App, Credential, Missing, Rule
@@ -350,7 +350,7 @@ LONG_AGO = float("-inf")
 
 def test_deadlines_are_counted_from_when_the_question_was_sent() -> None:
     entry = ENTRIES.entry(ONE, fact(ONE, ends=50.0, idle=100.0, idle_ends=20.0, age=5.0), NOW, LONG_AGO)
-    assert (entry.ends, entry.idle_ends, entry.born) == (NOW + 50, NOW + 20, NOW - 5)
+    assert (entry.ends, entry.idle_ends, entry.row) == (NOW + 50, NOW + 20, 11)
 
 
 def test_no_entry_is_used_longer_than_the_greatest_age_and_they_do_not_all_end_at_once() -> None:
@@ -378,7 +378,7 @@ def test_an_entry_knows_every_row_that_it_was_made_from(given: Fact, made_from: 
 
 def test_what_has_no_row_is_nobody_until_all_of_its_kind_changes() -> None:
     entry = ENTRIES.entry(Credential("portal", b"p"), None, NOW, LONG_AGO)
-    assert entry == Entry(None, frozenset({("session", "*")}), reason="unknown")
+    assert (entry.identity, entry.made_from, entry.reason) == (None, {("session", "*")}, "unknown")
 
 
 def test_who_is_idle_is_nobody_and_asked_about_again_within_a_minute() -> None:

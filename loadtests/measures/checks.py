@@ -1,7 +1,7 @@
 """The warm check, by everything that a request can show and in every dialect, beside a bare uvicorn and nginx.
 
-All servers run at once on one core and are asked in turn from another, round by round, with the same bytes. An answer
-that is not the one that is due, and an error of a socket, end the measurement: such figures would say nothing.
+All servers run at once on one core and are asked in turn from another, round by round (``rounds``), with the same bytes.
+Before that every message is sent once, and its answer's status looked at.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -22,14 +21,15 @@ import counters
 import crowd
 import pinning
 import questions
+import rounds
 import servers
-import usage
 import wrk
 from crowd import Place
 from figures import Figure, Section, Tell, figure
 from questions import Asked
+from rounds import Case, Results
 from servers import Server
-from wrk import Load, Outcome
+from wrk import Load
 
 from measures import FAN
 
@@ -44,45 +44,19 @@ TIMES = "x bare uvicorn"
 """The unit of a rate as a multiple of the bare uvicorn's in the same round."""
 
 
-class Case(NamedTuple):
-    """One row of the table: who is asked what, and the status that is due."""
-
-    name: str
-    server: str
-    messages: Sequence[bytes]
-    status: int = 200
-
-
-class Ran(NamedTuple):
-    """One run: what the load generator said, and how busy the server was (1.0 is a whole core)."""
-
-    outcome: Outcome
-    busy: float
-
-
-class Rounds(NamedTuple):
-    """How often, and for how many seconds each time."""
-
-    number: int
-    seconds: int
-
-
-Results = dict[str, list[Ran]]
-
-
 def measure(quick: bool, tell: Tell) -> Section:
     """All rows, keep-alive and fresh."""
-    rounds = Rounds(3, 1) if quick else Rounds(5, 4)
+    number, seconds = (3, 1) if quick else (5, 4)
     ours, theirs = pinning.layout(pinning.cores())
     tell("a database with 50 apps, 200 rules and 10,000 sessions")
     with pinning.on(theirs), crowd.place(SESSIONS, IN_TURN // 2) as place, started(place, ours, tell) as found:
         running, missing = found
-        cases = [case for case in (*rows(place, KEEP), *rows(place, FRESH)) if case.server in running]
-        verify(running, cases)
+        cases = [*rows(running, place, KEEP, seconds), *rows(running, place, FRESH, seconds)]
+        verify(cases)
         before = counters.read(f"http://{running[GATEWAY].internal}/metrics")
-        results = run(running, cases, rounds, tell)
+        results = rounds.alternate(cases, number, tell)
         counted = counters.read(f"http://{running[GATEWAY].internal}/metrics").since(before)
-    notes = [*missing, *remarks(ours, theirs, rounds), remembered(counted), *limited(results)]
+    notes = [*missing, *remarks(ours, theirs, number, seconds), remembered(counted), *limited(results)]
     return Section(FAN["checks"].title, figures_of(results), FAN["checks"].judged(values(results)), notes)
 
 
@@ -115,64 +89,39 @@ def starters(
     }
 
 
-def rows(place: Place, manner: str) -> list[Case]:
-    """What is asked. Other dialects and other doors by session only; fresh connections for Traefik's only."""
+def rows(running: Mapping[str, Server], place: Place, manner: str, seconds: int) -> list[Case]:
+    """What is asked. Other dialects by session only, and on keep-alive only."""
     asked = functools.partial(Asked, place.site.host(APP), place.secret)
     more = (questions.CLOSE,) if manner == FRESH else ()
     by_session = [asked(cookie=cookie) for cookie in place.cookies[:: len(place.cookies) // IN_TURN][:IN_TURN]]
     sessions = [questions.traefik(each, *more) for each in by_session]
     nobody = asked()
-    found = [
-        Case(BARE, BARE, sessions),
-        Case(NGINX, NGINX, sessions),
-        Case("session", GATEWAY, sessions),
-        Case("key", GATEWAY, [questions.traefik(asked(key=key), *more) for key in place.keys]),
-        Case("bypass", GATEWAY, [questions.traefik(nobody._replace(uri="/public/logo.svg"), *more)]),
-        Case("deny", GATEWAY, [questions.traefik(each._replace(uri="/internal/x"), *more) for each in by_session], 403),
-        Case("challenge 401", GATEWAY, [questions.traefik(nobody, *more)], 401),
-        Case("challenge 302", GATEWAY, [questions.traefik(nobody._replace(navigates=True), *more)], 302),
-        Case(PLAIN, PLAIN, sessions),
-        Case(STOCK, STOCK, sessions),
+    found = [(name, name, sessions, 200) for name in (BARE, NGINX, PLAIN, STOCK)]
+    found += [
+        ("session", GATEWAY, sessions, 200),
+        ("key", GATEWAY, [questions.traefik(asked(key=key), *more) for key in place.keys], 200),
+        ("bypass", GATEWAY, [questions.traefik(nobody._replace(uri="/public/logo.svg"), *more)], 200),
+        ("deny", GATEWAY, [questions.traefik(each._replace(uri="/internal/x"), *more) for each in by_session], 403),
+        ("challenge 401", GATEWAY, [questions.traefik(nobody, *more)], 401),
+        ("challenge 302", GATEWAY, [questions.traefik(nobody._replace(navigates=True), *more)], 302),
     ]
     if manner == KEEP:
-        found += [
-            Case(f"session, {name}", GATEWAY, [write(each) for each in by_session])
-            for name, write in questions.OTHERS.items()
-        ]
-    return [case._replace(name=f"{case.name}, {manner}") for case in found]
+        others = questions.OTHERS.items()
+        found += [(f"session, {name}", GATEWAY, [write(each) for each in by_session], 200) for name, write in others]
+    return [
+        Case(f"{name}, {manner}", running[server], Load(messages, seconds=seconds), status)
+        for name, server, messages, status in found
+        if server in running
+    ]
 
 
-def verify(running: dict[str, Server], cases: Sequence[Case]) -> None:
+def verify(cases: Sequence[Case]) -> None:
     """Every message once, so that each is known to be answered as is due, and everything is in memory."""
     for case in cases:
-        due = 200 if case.server in (BARE, NGINX) else case.status
-        for message in case.messages:
-            status, _ = questions.ask(running[case.server].port, message)
-            if status != due:
-                raise RuntimeError(f"{case.name}: answered with {status}, where {due} is due")
-
-
-def run(running: dict[str, Server], cases: Sequence[Case], rounds: Rounds, tell: Tell) -> Results:
-    """Each case in turn, and that so many times."""
-    results: Results = {case.name: [] for case in cases}
-    for server in running.values():
-        wrk.run(server.port, Load(cases[0].messages, seconds=1))
-    for number in range(1, rounds.number + 1):
-        for case in cases:
-            tell(f"round {number} of {rounds.number}: {case.name}")
-            results[case.name].append(once(running[case.server], case, rounds.seconds))
-    return results
-
-
-def once(server: Server, case: Case, seconds: int) -> Ran:
-    """One run; RuntimeError where not every answer was the one that was due."""
-    before = usage.of_session(server.process.pid).total_seconds
-    outcome = wrk.run(server.port, Load(case.messages, seconds=seconds))
-    spent = usage.of_session(server.process.pid).total_seconds - before
-    strange = outcome.answers if case.status >= 400 else 0
-    if outcome.broken or outcome.strange != strange:
-        raise RuntimeError(f"{case.name}: {outcome.strange} answers of an unexpected kind, {outcome.broken} errors")
-    return Ran(outcome, spent * outcome.rate / outcome.answers)
+        for message in case.load.messages:
+            status, _ = questions.ask(case.server.port, message)
+            if status != case.status:
+                raise RuntimeError(f"{case.name}: answered with {status}, where {case.status} is due")
 
 
 # What came of it ------------------------------------------------------------------------------------------------------
@@ -185,38 +134,32 @@ def figures_of(results: Results) -> list[Figure]:
     for name, runs in results.items():
         manner = name.rpartition(", ")[2]
         found.append(figure(name, [ran.outcome.rate for ran in runs], "/s"))
-        found.append(figure(name, ratios(results, name, f"{BARE}, {manner}"), TIMES))
+        found.append(figure(name, rounds.ratios(results, name, f"{BARE}, {manner}"), TIMES))
         found.append(figure(name, [1000 * ran.outcome.p99 for ran in runs], "ms p99"))
         found.append(figure(name, [1e6 * ran.busy / ran.outcome.rate for ran in runs], "us of processor each"))
     return found
 
 
-def ratios(results: Results, name: str, other: str, of: Callable[[Outcome], float] = lambda o: o.rate) -> list[float]:
-    """One row's rate over another's, round by round."""
-    pairs = zip(results[name], results.get(other, []), strict=False)
-    return [of(mine.outcome) / of(theirs.outcome) for mine, theirs in pairs]
-
-
 def values(results: Results) -> dict[str, float]:
-    """The bars' values by their names: medians of the rounds' ratios."""
+    """The bars' values by their names."""
     session = f"session, {KEEP}"
-    wanted = {
-        f"session, {manner}: rate / {other}": ratios(results, f"session, {manner}", f"{other}, {manner}")
+    found = {
+        f"session, {manner}: rate / {other}": rounds.ratio(results, f"session, {manner}", f"{other}, {manner}")
         for manner in (KEEP, FRESH)
         for other in (BARE, NGINX)
     }
-    wanted[f"{session}: p99 / {BARE}"] = ratios(results, session, f"{BARE}, {KEEP}", lambda outcome: outcome.p99)
-    wanted[f"{STOCK}, {KEEP}: rate / {BARE}"] = ratios(results, f"{STOCK}, {KEEP}", f"{BARE}, {KEEP}")
+    found[f"{session}: p99 / {BARE}"] = rounds.ratio(results, session, f"{BARE}, {KEEP}", rounds.P99)
+    found[f"{STOCK}, {KEEP}: rate / {BARE}"] = rounds.ratio(results, f"{STOCK}, {KEEP}", f"{BARE}, {KEEP}")
     for name in ("key", "deny", "challenge 401", "challenge 302"):
-        wanted[f"{name}, {KEEP}: rate / session"] = ratios(results, f"{name}, {KEEP}", session)
-    return {name: statistics.median(found) for name, found in wanted.items() if found}
+        found[f"{name}, {KEEP}: rate / session"] = rounds.ratio(results, f"{name}, {KEEP}", session)
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def remarks(ours: Sequence[int], theirs: Sequence[int], rounds: Rounds) -> list[str]:
+def remarks(ours: Sequence[int], theirs: Sequence[int], number: int, seconds: int) -> list[str]:
     """How it was measured."""
     pinned = f"servers on core {ours[0]}, load on {theirs[0]}" if ours else "nothing is pinned: one core, or no way to"
     return [
-        f"{wrk.generator()}, 64 connections, one thread; {rounds.number} rounds of {rounds.seconds} s; {pinned}",
+        f"{wrk.generator()}, 64 connections, one thread; {number} rounds of {seconds} s; {pinned}",
         f"{BARE}: stock protocol (httptools), event loop and options as the gateway's, constant ASGI answer with the"
         " same headers; nginx: one worker, no access log",
     ]

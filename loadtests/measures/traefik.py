@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,14 +21,17 @@ import bench
 import crowd
 import pinning
 import questions
+import rounds
 import servers
 import wrk
 import yaml
 from crowd import Place
 from figures import Section, Tell, figure
 from questions import Asked
+from rounds import Case, Results
+from servers import Server
 from stack import free_port, wait_for
-from wrk import Load, Outcome
+from wrk import Load
 
 from gateway.cli import children
 from measures import FAN
@@ -39,28 +41,27 @@ SESSIONS, IN_TURN, CONNECTIONS = 1000, 256, 32
 WAYS = {"no auth": 11, "nginx as auth server": 12, "gateway": 25}
 """Each way to the app, and the number of the app that stands for it."""
 
-Results = dict[str, list[Outcome]]
-
 
 def measure(quick: bool, tell: Tell) -> Section:
     """All three ways in turn."""
-    rounds, seconds = (3, 2) if quick else (7, 5)
+    number, seconds = (3, 2) if quick else (7, 5)
     available = pinning.cores()
     ours, theirs = pinning.layout(available, max(1, len(available) - 1))
     tell("starting Traefik, the gateway and two nginx")
-    with pinning.on(theirs), crowd.place(SESSIONS, site=crowd.PLAIN) as place, started(place, ours) as port:
-        loads = {way: load(place, app, seconds) for way, app in WAYS.items()}
-        results = run(port, loads, rounds, tell)
+    with pinning.on(theirs), crowd.place(SESSIONS, site=crowd.PLAIN) as place, started(place, ours) as proxy:
+        results = rounds.alternate(
+            [Case(way, proxy, load(place, app, seconds)) for way, app in WAYS.items()], number, tell
+        )
     where = f"Traefik, auth server and app on {_cores(ours)}, load on {_cores(theirs)}" if ours else "nothing is pinned"
-    notes = [f"{wrk.generator()}, {CONNECTIONS} connections; {rounds} rounds of {seconds} s; {where}"]
-    figures = [figure(way, [ran.rate for ran in runs], "/s") for way, runs in results.items()]
-    figures += [figure(way, [1000 * ran.p99 for ran in runs], "ms p99") for way, runs in results.items()]
+    notes = [f"{wrk.generator()}, {CONNECTIONS} connections; {number} rounds of {seconds} s; {where}"]
+    figures = [figure(way, [ran.outcome.rate for ran in runs], "/s") for way, runs in results.items()]
+    figures += [figure(way, [1000 * ran.outcome.p99 for ran in runs], "ms p99") for way, runs in results.items()]
     return Section(FAN["traefik"].title, figures, FAN["traefik"].judged(values(results)), notes)
 
 
 @contextmanager
-def started(place: Place, cores: Sequence[int]) -> Iterator[int]:
-    """Traefik's port, all behind it being ready."""
+def started(place: Place, cores: Sequence[int]) -> Iterator[Server]:
+    """Traefik, all behind it being ready."""
     with ExitStack() as stack, pinning.on(cores):
         gateway = stack.enter_context(servers.gateway(place))
         constant = stack.enter_context(servers.nginx([("Remote-User", "person1"), ("Cache-Control", "no-store")]))
@@ -72,9 +73,9 @@ def started(place: Place, cores: Sequence[int]) -> Iterator[int]:
             "DEMO_URL": f"http://127.0.0.1:{app.port}",
             "GATEWAY_PROXY_SECRET": place.secret,
         }
-        stack.enter_context(children.traefik(files, port, told))
+        process = stack.enter_context(children.traefik(files, port, told))
         wait_for(f"127.0.0.1:{port}", "/", {"Host": place.site.host(WAYS["gateway"])}, 401)
-        yield port
+        yield Server(port, process)
 
 
 def write_files(to: Path, constant: str, place: Place) -> Path:
@@ -109,27 +110,14 @@ def load(place: Place, app: int, seconds: int) -> Load:
     return Load(messages, CONNECTIONS, seconds)
 
 
-def run(port: int, loads: dict[str, Load], rounds: int, tell: Tell) -> Results:
-    """Each way in turn, and that so many times, after a second of each to fill memory."""
-    results: Results = {way: [] for way in loads}
-    for number in range(rounds + 1):
-        for way, asked in loads.items():
-            tell(f"round {number} of {rounds}: {way}")
-            outcome = wrk.run(port, asked if number else asked._replace(seconds=1))
-            if outcome.strange or outcome.broken:
-                raise RuntimeError(f"{way}: {outcome.strange} answers were no 200, {outcome.broken} errors")
-            if number:
-                results[way].append(outcome)
-    return results
-
-
 def values(results: Results) -> dict[str, float]:
-    """The bars' values: medians of the rounds' ratios."""
-    pairs = list(zip(results["gateway"], results["nginx as auth server"], strict=True))
-    return {
-        "gateway: rate / nginx as auth server": statistics.median(ours.rate / theirs.rate for ours, theirs in pairs),
-        "gateway: p99 / nginx as auth server": statistics.median(ours.p99 / theirs.p99 for ours, theirs in pairs),
+    """The bars' values by their names."""
+    other = "nginx as auth server"
+    found = {
+        f"gateway: rate / {other}": rounds.ratio(results, "gateway", other),
+        f"gateway: p99 / {other}": rounds.ratio(results, "gateway", other, rounds.P99),
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _cores(chosen: Sequence[int]) -> str:

@@ -6,7 +6,6 @@ the figures are shown, and say little.
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,53 +18,44 @@ import bench
 import crowd
 import pinning
 import questions
+import rounds
 import servers
-import wrk
 from crowd import Place
 from figures import Section, Tell, figure
 from questions import Asked
-from servers import Server
-from wrk import Load, Outcome
+from rounds import Case, Results
+from wrk import Load
 
 from measures import FAN
 
 NUMBERS = (1, 2, 4)
 SESSIONS, IN_TURN, APP = 10_000, 256, 25
 KEEP, FRESH = "keep-alive", "fresh"
-Results = dict[tuple[int, str], list[Outcome]]
 
 
 def measure(quick: bool, tell: Tell) -> Section:
     """Every number of workers in turn."""
-    rounds, seconds = (3, 1) if quick else (5, 4)
+    number, seconds = (3, 1) if quick else (5, 4)
     available = pinning.cores()
     ours, theirs = pinning.layout(available, max(1, len(available) - 1))
     tell("starting one, two and four workers")
     with pinning.on(theirs), crowd.place(SESSIONS) as place, ExitStack() as stack:
         with pinning.on(ours):
             running = {count: stack.enter_context(servers.gateway(place, workers=count)) for count in NUMBERS}
-        results = run(running, place, Load((), 64, seconds), rounds, tell)
-    figures = [
-        figure(f"{'one worker' if count == 1 else f'{count} workers'}, {manner}", [ran.rate for ran in runs], "/s")
-        for (count, manner), runs in results.items()
-    ]
-    notes = [f"{len(ours) or 'no'} cores for workers, {len(theirs) or 'none of its own'} for the load"]
+        cases = [
+            Case(named(count, manner), server, Load(messages(place, manner), 64, seconds))
+            for manner in (KEEP, FRESH)
+            for count, server in running.items()
+        ]
+        results = rounds.alternate(cases, number, tell)
+    figures = [figure(name, [ran.outcome.rate for ran in runs], "/s") for name, runs in results.items()]
+    notes = [f"cores for the workers: {len(ours) or 'not pinned'}; for the load: {len(theirs) or 'not pinned'}"]
     return Section(FAN["workers"].title, figures, FAN["workers"].judged(*judged(results, len(ours))), notes)
 
 
-def run(running: dict[int, Server], place: Place, load: Load, rounds: int, tell: Tell) -> Results:
-    """So many rounds, after one second of each to fill every worker's memory."""
-    results: Results = {(count, manner): [] for manner in (KEEP, FRESH) for count in running}
-    for number in range(rounds + 1):
-        for count, manner in results:
-            tell(f"round {number} of {rounds}: {count} workers, {manner}")
-            asked = load._replace(messages=messages(place, manner), seconds=load.seconds if number else 1)
-            outcome = wrk.run(running[count].port, asked)
-            if outcome.strange or outcome.broken:
-                raise RuntimeError(f"{count} workers: {outcome.strange} answers were no 200, {outcome.broken} errors")
-            if number:
-                results[count, manner].append(outcome)
-    return results
+def named(count: int, manner: str) -> str:
+    """A row's name."""
+    return f"{count} worker{'s' if count > 1 else ''}, {manner}"
 
 
 def messages(place: Place, manner: str) -> Sequence[bytes]:
@@ -78,8 +68,8 @@ def messages(place: Place, manner: str) -> Sequence[bytes]:
 def judged(results: Results, cores: int) -> tuple[dict[str, float], dict[str, str]]:
     """The bar's value, where two workers had a core each; else why there is none."""
     name = "two workers: rate / one"
-    pairs = zip(results[2, KEEP], results[1, KEEP], strict=True)
-    ratio = statistics.median(two.rate / one.rate for two, one in pairs)
+    ratio = rounds.ratio(results, named(2, KEEP), named(1, KEEP))
+    assert ratio is not None
     if cores >= 2:
         return {name: ratio}, {}
     why = "needs three cores that can be pinned: two for the workers, one for the load"

@@ -48,12 +48,12 @@ def generator() -> str:
 def run(port: int, load: Load) -> Outcome:
     """One run against a port of this machine."""
     if generator() == "hey":
-        return parse_hey(_output(hey_command(port, load)))
+        return parse_hey(_output(hey_command(port, load), load.seconds))
     with tempfile.TemporaryDirectory(prefix="gateway-wrk-") as directory:
         script = Path(directory, "messages.lua")
         script.write_text(lua(load.messages), "utf-8")
         command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(load.seconds))}s", "--latency"]
-        return parse_wrk(_output([*command, "-s", str(script), f"http://127.0.0.1:{port}/"]))
+        return parse_wrk(_output([*command, "-s", str(script), f"http://127.0.0.1:{port}/"], load.seconds))
 
 
 def lua(messages: Sequence[bytes]) -> str:
@@ -120,8 +120,8 @@ def parts(message: bytes) -> tuple[tuple[str, str], list[tuple[str, str]]]:
     return (method, target), [(name, value) for name, _, value in pairs]
 
 
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+def _output(command: list[str], seconds: float) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)  # noqa: S603
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-300:]}")
     return done.stdout

@@ -22,6 +22,8 @@ class Member(NamedTuple):
     def judged(self, values: Mapping[str, float], reasons: Mapping[str, str] | None = None) -> list[Bar]:
         """The bars with the values that were measured, by their names; without one, the reason for that."""
         reasons = reasons or {}
+        if unknown := {*values, *reasons} - {bar.name for bar in self.bars}:
+            raise KeyError(f"{self.title} has no bar named {sorted(unknown)[0]}")
         return [
             bar._replace(value=values.get(bar.name), reason=reasons.get(bar.name, "not measured in this run"))
             if bar.name not in values

@@ -38,11 +38,11 @@ that it is read only. psycopg knows no SQLSTATE then."""
 _AWAY = re.compile(r"the database system is (?:starting up|shutting down|not |in recovery)")
 """57P03 in words. A server that says it in another language counts as answering, which is the closed side."""
 
-_BEGUN = """
-SELECT set_config('gateway.tenant', %s, true), set_config('synchronous_commit', CASE durable
+_BEGIN = """
+BEGIN; SELECT set_config('gateway.tenant', '{:d}', true), set_config('synchronous_commit', CASE durable
   WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE durable END, true) FROM current_setting('synchronous_commit') durable
 """
-"""A revocation that returned must outlive a power cut, whatever the server's own habit."""
+"""One round trip. A revocation that returned must outlive a power cut, whatever the server's own habit."""
 
 _holding: ContextVar[str] = ContextVar("holding", default="")
 
@@ -81,7 +81,8 @@ class Store:
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self.url,
             connection_class=Connection,
-            kwargs={"autocommit": True, "application_name": "gateway pool"},
+            # To prepare a statement is a round trip of its own, and a transaction pooler may not carry what it made.
+            kwargs={"autocommit": True, "application_name": "gateway pool", "prepare_threshold": None},
             min_size=size,
             max_size=size,
             max_waiting=waiting,
@@ -129,9 +130,8 @@ class Store:
         """One transaction that works for one tenant. A COMMIT whose answer was lost is ``CommitUnknown``, not tried
         again."""
         async with self.connection(room, limit) as connection:
-            await connection.execute("BEGIN")
             try:
-                await connection.execute(_BEGUN, (str(tenant),))
+                await connection.execute(_BEGIN.format(tenant))
                 yield connection
             except BaseException:
                 await _roll_back(connection)

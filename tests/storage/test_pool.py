@@ -46,7 +46,14 @@ async def test_statements_are_counted_under_the_room_that_sent_them(store: Store
         await connection.execute("SELECT 1")
     async with store.transaction("two") as tx:
         await tx.execute("SELECT 1")
-    assert store.queries == {"one": 1, "two": 4}  # BEGIN, the tenant, the statement, COMMIT
+    assert store.queries == {"one": 1, "two": 3}  # BEGIN with the tenant, the statement, COMMIT
+
+
+async def test_no_statement_is_prepared_however_often_it_is_sent_since_that_would_be_a_round_trip(store: Store) -> None:
+    async with store.connection("test") as connection:
+        for number in range(20):
+            await connection.execute("SELECT %s::int", (number,))
+        assert await one(connection, "SELECT count(*) FROM pg_prepared_statements") == 0
 
 
 async def test_a_second_checkout_while_one_is_held_fails_loudly(store: Store) -> None:

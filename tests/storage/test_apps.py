@@ -57,6 +57,17 @@ async def test_only_what_changed_is_touched_and_what_is_gone_is_removed(store: S
     assert (await put(store, [], set()))[1] == []
 
 
+@pytest.mark.parametrize("count", [1, 300])
+async def test_so_many_apps_are_as_many_statements_as_one(store: Store, count: int) -> None:
+    wanted = [App(f"app{n}", "", (f"{n}.example.com",), (Rule("deny", path="/x"),) * 4) for n in range(count)]
+    async with store.transaction("test") as tx:
+        before = store.queries["test"]
+        await apps.replace(tx, wanted, {app.name for app in wanted})
+        assert store.queries["test"] - before == 6
+        stored = await stored_policy(tx)
+    assert [app for _, app in stored.apps] == wanted
+
+
 async def test_two_apps_may_swap_their_hosts(store: Store) -> None:
     one, two = App("one", "", ("a.example.com",)), App("two", "", ("b.example.com",))
     await put(store, [one, two], {"one", "two"})

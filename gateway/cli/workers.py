@@ -86,11 +86,12 @@ class Workers(Multiprocess):
                 self._bury(one)
 
     def handle_hup(self) -> None:
-        """One worker reads the file; the others hear of what changed. One that is starting reads it anyway."""
+        """One worker reads the file; the others hear of what changed. While none is known to serve, the signal waits."""
         for one in self.processes:
             if one in self._serving and one.process.is_alive() and one.pid is not None:
                 os.kill(one.pid, signal.SIGHUP)
                 return
+        self.signal_queue.append(signal.SIGHUP)
 
     def _answers(self, one: Process) -> bool:
         """Whether it has answered within STUCK seconds; and note whether it serves."""

@@ -105,7 +105,9 @@ async def test_the_only_worker_tells_of_itself() -> None:
 
 
 async def test_a_worker_that_left_is_still_counted_and_who_takes_its_seat_counts_on(room: Path, sit: Sit) -> None:
-    stays, leaves = await sit(worth(1)), await sit(worth(2))
+    hits = {"": 0.0}
+    stays, leaves = await sit(worth(1)), await sit(lambda: {"cache_hits": hits})
+    hits[""] = 2
     await leaves.leave()
     assert await stays.everybodys() == {"cache_hits": {"": 3}, "hearing": {"": 1}, "workers": {"": 1}}
     await sit(worth(4))

@@ -7,11 +7,13 @@ Before that every message is sent once, and its answer's status looked at.
 from __future__ import annotations
 
 import functools
+import re
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -56,8 +58,11 @@ def measure(quick: bool, tell: Tell) -> Section:
         before = counters.read(f"http://{running[GATEWAY].internal}/metrics")
         results = rounds.alternate(cases, number, tell)
         counted = counters.read(f"http://{running[GATEWAY].internal}/metrics").since(before)
-    notes = [*missing, *remarks(ours, theirs, number, seconds), remembered(counted), *limited(results)]
-    return Section(FAN["checks"].title, figures_of(results), FAN["checks"].judged(values(results)), notes)
+        known = identities(running[GATEWAY])
+    notes = [*missing, *remarks(ours, theirs, number, seconds), remembered(counted, known), *limited(results)]
+    member, weak = FAN["checks"], wrk.weakness()
+    bars = member.unmeasured(weak) if weak else member.judged(values(results))
+    return Section(member.title, figures_of(results), bars, notes)
 
 
 @contextmanager
@@ -96,8 +101,9 @@ def rows(running: Mapping[str, Server], place: Place, manner: str, seconds: int)
     by_session = [asked(cookie=cookie) for cookie in place.cookies[:: len(place.cookies) // IN_TURN][:IN_TURN]]
     sessions = [questions.traefik(each, *more) for each in by_session]
     nobody = asked()
-    found = [(name, name, sessions, 200) for name in (BARE, NGINX, PLAIN, STOCK)]
-    found += [
+    found = [
+        (BARE, BARE, sessions, 200),
+        (NGINX, NGINX, sessions, 200),
         ("session", GATEWAY, sessions, 200),
         ("key", GATEWAY, [questions.traefik(asked(key=key), *more) for key in place.keys], 200),
         ("bypass", GATEWAY, [questions.traefik(nobody._replace(uri="/public/logo.svg"), *more)], 200),
@@ -108,6 +114,7 @@ def rows(running: Mapping[str, Server], place: Place, manner: str, seconds: int)
     if manner == KEEP:
         others = questions.OTHERS.items()
         found += [(f"session, {name}", GATEWAY, [write(each) for each in by_session], 200) for name, write in others]
+    found += [(name, name, sessions, 200) for name in (PLAIN, STOCK)]
     return [
         Case(f"{name}, {manner}", running[server], Load(messages, seconds=seconds), status)
         for name, server, messages, status in found
@@ -165,10 +172,18 @@ def remarks(ours: Sequence[int], theirs: Sequence[int], number: int, seconds: in
     ]
 
 
-def remembered(counted: counters.Counters) -> str:
+def remembered(counted: counters.Counters, known: int) -> str:
     """Whether these were warm checks indeed, by the gateway's own account."""
     asked = counted.queries.get("recall", 0)
-    return f"the gateway's own account: {counted.hits} checks from memory, {counted.misses} not, {asked} queries"
+    did = f"{counted.hits} checks answered from memory, {counted.misses} not, {asked} questions to the database"
+    return f"the gateway's own account: {did}; {known} sessions and keys in memory"
+
+
+def identities(server: Server) -> int:
+    """How many credentials it knows, by its metrics page."""
+    with urlopen(f"http://{server.internal}/metrics", timeout=10) as page:  # noqa: S310 - our own server
+        found = re.search(r"^gateway_identities(?:\{.*\})? (\S+)$", page.read().decode(), re.MULTILINE)
+    return int(float(found.group(1))) if found else 0
 
 
 def limited(results: Results) -> list[str]:

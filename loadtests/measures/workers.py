@@ -20,6 +20,7 @@ import pinning
 import questions
 import rounds
 import servers
+import wrk
 from crowd import Place
 from figures import Section, Tell, figure
 from questions import Asked
@@ -70,6 +71,8 @@ def judged(results: Results, cores: int) -> tuple[dict[str, float], dict[str, st
     name = "two workers: rate / one"
     ratio = rounds.ratio(results, named(2, KEEP), named(1, KEEP))
     assert ratio is not None
+    if weak := wrk.weakness():
+        return {}, {name: weak}
     if cores >= 2:
         return {name: ratio}, {}
     why = "needs three cores that can be pinned: two for the workers, one for the load"

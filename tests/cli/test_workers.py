@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,9 +17,13 @@ from serving import APPS
 
 
 @pytest.fixture
-def two(database: str, tmp_path: Path) -> Server:
+def two(database: str, tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "apps.yaml").write_text(APPS)
-    return Server(environment(database, tmp_path), "--workers", "2").ready()
+    server = Server(environment(database, tmp_path), "--workers", "2")
+    try:
+        yield server.ready()
+    finally:
+        server.stop()
 
 
 def family(server: Server) -> list[psutil.Process]:

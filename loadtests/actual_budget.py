@@ -5,23 +5,11 @@ locust -f loadtests/actual_budget.py --headless -u 50 -r 50 -t 60s --host http:/
 
 from __future__ import annotations
 
-import random
-
-import gevent
-import reports  # noqa: F401 - its listeners
 from browsers import Browser
-from locust import task
-from profiles import ACTUAL_BUDGET, PAUSE, SYNC, SYNCS
+from profiles import ACTUAL_BUDGET
 
 
 class ActualBudget(Browser):
-    """Opens the app with a cold cache, makes a few changes, opens it again."""
+    """A browser on that app."""
 
-    @task
-    def visit(self) -> None:
-        """Four waves, then a trickle."""
-        for wave in ACTUAL_BUDGET:
-            self.together(wave)
-        for _ in range(SYNCS):
-            gevent.sleep(random.uniform(*PAUSE))
-            self.fetch("5 edits", SYNC, SYNC.path)
+    profile = ACTUAL_BUDGET

@@ -1,8 +1,8 @@
 """A whole stack for a run of locust, on free ports and throwaway data, gone afterwards.
 
-Started here: PostgreSQL, the gateway, the demo app in the place of Actual, a real Traefik with the files of
+Started here: PostgreSQL, the gateway, the demo app in the place of the real ones, a real Traefik with the files of
 ``config/proxies/traefik``. Then people, one session each, made while it serves, so that the first wave finds cold
-memory. python loadtests/stack.py --users 50 --seconds 30
+memory. python loadtests/stack.py --profile actual --users 50 --seconds 30
 """
 
 from __future__ import annotations
@@ -18,62 +18,124 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import changes
 import click
+import runs
 import yaml
+from accounts import Place, ground, sign_in
 
 from gateway.cli import children
 from gateway.cli.serve import orderly_end
 from gateway.endpoints import listening
-from gateway.services import sessions, users
-from gateway.services.ground import Ground
-from gateway.storage import migrate, ringfile
+from gateway.storage.cluster import Cluster
 from gateway.storage.embedded import Embedded
-from gateway.storage.fence import Acks
-from gateway.storage.pool import Store
+from gateway.storage.uids import Account
 
-HERE = Path(__file__).parent
-HOST, DOMAIN = "actual.gateway.localhost", "gateway.localhost"
-APPS = f"apps: [{{name: actual, title: Actual Budget, hosts: [{HOST}], rules: [{{policy: one_factor}}]}}]\n"
+PRIVATE = "actual"
+APPS = """apps:
+  - {name: actual, title: Actual Budget, hosts: [actual.gateway.localhost], rules: [{policy: one_factor}]}
+  - {name: immich, title: Immich, hosts: [immich.gateway.localhost], rules: [{policy: bypass}]}
+  - {name: kitchenowl, title: KitchenOwl, hosts: [kitchenowl.gateway.localhost], rules: [{policy: bypass}]}
+"""
+ANY_HOST = "HostRegexp(`^.+\\.gateway\\.localhost$`)"
+"""One pair of routers for all of them, and for hosts that are no app: the gateway is to be asked about those, too."""
 PATIENCE = 60.0
 
 
 class Stack(NamedTuple):
-    """Where it listens, and whose sessions there are."""
+    """Where it listens, where it keeps things, what Traefik needs besides, and a directory for whatever a run needs."""
 
     port: int
+    check: str
     metrics: str
-    cookies: Path
+    place: Place
+    proxy: Path
+    told: Mapping[str, str]
+    work: Path
 
 
 @click.command()
+@click.option(
+    "--profile", type=click.Choice(list(runs.LOCUSTFILES)), default="actual", show_default=True, help="Which app."
+)
 @click.option("--users", "browsers", default=50, show_default=True, help="Browsers, each with a session of its own.")
 @click.option("--seconds", default=30, show_default=True, help="How long.")
-@click.option("--parallel", default=6, show_default=True, help="Connections of a browser.")
-def main(browsers: int, seconds: int, parallel: int) -> None:
-    """Start everything, let the browsers in, say how it went."""
+@click.option(
+    "--parallel", default=6, show_default=True, help="Connections of a browser: 6 for HTTP/1.1, 100 for HTTP/2."
+)
+@click.option(
+    "--max-recalls", type=int, help="Questions to the database that checks may put; by default what is needed."
+)
+def main(profile: str, browsers: int, seconds: int, parallel: int, max_recalls: int | None) -> None:
+    """Start everything, let the browsers in, change things under their feet, say how it went."""
     code = 130
-    with orderly_end(), stack(browsers) as running:
-        code = locust(running, browsers, seconds, parallel)
+    with orderly_end(), stack() as running:
+        code = asyncio.run(play(running, profile, browsers, seconds, parallel, max_recalls))
     sys.exit(code)
 
 
+async def play(
+    running: Stack, profile: str, browsers: int, seconds: int, parallel: int, max_recalls: int | None
+) -> int:
+    """The run and the changes at once; the exit code of both. By default checks may ask once for each session and each
+    key, for what was changed, and a few times for the policy."""
+    files = await sign_in(running.place, browsers, running.work)
+    most = browsers + 10 + changes.RECALLS * seconds if max_recalls is None else max_recalls
+    more = [*runs.mixed(files), "--parallel", str(parallel), "--metrics", running.metrics, f"--max-recalls={most}"]
+    command = runs.command(profile, running.port, browsers, seconds, files.cookies, *more)
+    async with ground(running.place) as on:
+        made = changes.Changes(on, lambda headers: asyncio.to_thread(opened, running.port, headers), browsers)
+        changing = asyncio.create_task(made.keep_on(seconds))
+        process = await asyncio.create_subprocess_exec(*command)
+        try:
+            code = await process.wait()
+        finally:
+            changing.cancel()
+            await asyncio.wait([changing])
+    return code or said(made, changing)
+
+
+def said(made: changes.Changes, changing: asyncio.Task[None]) -> int:
+    """One line about the changes; the exit code they deserve."""
+    wrong = list(made.wrong)
+    if not changing.cancelled() and (error := changing.exception()):
+        wrong.append(f"{type(error).__name__}: {error}")
+    click.echo(f"{made.rounds} rounds of changes while it ran, {len(wrong)} things wrong")
+    if wrong:
+        click.echo(f"FAILED: {wrong[0]}")
+    return 1 if wrong or not made.rounds else 0
+
+
+def opened(port: int, headers: dict[str, str]) -> object:
+    """The status of a request to the private app."""
+    return ask(f"127.0.0.1:{port}", "/", {"Host": runs.host(PRIVATE), **headers})
+
+
+class Lasting(Embedded):
+    """Throwaway data again, but with commits that wait for the disk, as every real one does."""
+
+    def _cluster(self, account: Account) -> Cluster:
+        return replace(super()._cluster(account), throwaway=False)
+
+
 @contextmanager
-def stack(browsers: int) -> Iterator[Stack]:
+def stack(kind: type[Embedded] = Embedded) -> Iterator[Stack]:
     """All of it, from the bottom up."""
     with (
         directory() as work,
-        Embedded(work / "postgres", throwaway=True) as database,
+        kind(work / "postgres", throwaway=True) as database,
         children.demo("http://auth.gateway.localhost") as demo_url,
     ):
         url, secret = database.attach(), secrets.token_urlsafe(32)
         assert url is not None
         port, listen, internal = free_port(), f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         config = write_config(work / "config")
-        told = {"GATEWAY_URL": f"http://{listen}", "DEMO_URL": demo_url, "GATEWAY_PROXY_SECRET": secret}
+        proxy, told = config / "proxies" / "traefik", {"DEMO_URL": demo_url, "GATEWAY_PROXY_SECRET": secret}
         settings = {
             "GATEWAY_DATABASE_URL": url,
             "GATEWAY_TRUST_SECRET": secret,
@@ -83,22 +145,21 @@ def stack(browsers: int) -> Iterator[Stack]:
             "GATEWAY_SERVER_DATA_DIR": str(work / "gateway"),
             "GATEWAY_LOG_LEVEL": "warning",
         }
-        with gateway(config, settings), children.traefik(config / "proxies" / "traefik", port, told):
+        place = Place(url, work / "gateway" / "keys.json")
+        with gateway(config, settings):
             wait_for(internal, "/health/ready", {}, 200)
-            wait_for(f"127.0.0.1:{port}", "/", {"Host": HOST}, 401)
-            cookies = work / "cookies"
-            tokens = asyncio.run(people(url, work / "gateway" / "keys.json", browsers))
-            write_private(cookies, "".join(f"gateway_session={token}\n" for token in tokens))
-            yield Stack(port, f"http://{internal}/metrics", cookies)
+            with traefik(proxy, port, {**told, "GATEWAY_URL": f"http://{listen}"}):
+                yield Stack(
+                    port, f"http://{listen}/auth/traefik", f"http://{internal}/metrics", place, proxy, told, work
+                )
 
 
-def locust(running: Stack, browsers: int, seconds: int, parallel: int) -> int:
-    """The run itself; its exit code. Checks may ask once for each session, and a few times for the policy."""
-    command = [sys.executable, "-m", "locust", "-f", str(HERE / "actual_budget.py"), "--headless", "--only-summary"]
-    command += ["-u", str(browsers), "-r", str(browsers), "-t", f"{seconds}s", "--parallel", str(parallel)]
-    command += ["--host", f"http://{HOST}:{running.port}", "--cookies", str(running.cookies)]
-    command += ["--metrics", running.metrics, "--max-recalls", str(browsers + 10)]
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own command
+@contextmanager
+def traefik(files: Path, port: int, told: Mapping[str, str]) -> Iterator[None]:
+    """Traefik in front of whatever ``told`` names as GATEWAY_URL, until both answer."""
+    with children.traefik(files, port, told):
+        wait_for(f"127.0.0.1:{port}", "/", {"Host": runs.host(PRIVATE)}, 401)
+        yield
 
 
 @contextmanager
@@ -113,8 +174,8 @@ def directory() -> Iterator[Path]:
 
 
 def write_config(config: Path) -> Path:
-    """The project's configuration with our app in it, and in Traefik's file its routers: the demo's, for our host."""
-    shutil.copytree(HERE.parent / "config", config)
+    """The project's configuration with our apps in it, and in Traefik's file their routers."""
+    shutil.copytree(Path(__file__).parents[1] / "config", config)
     (config / "apps.yaml").write_text(APPS, "utf-8")
     file = config / "proxies" / "traefik" / "dynamic.yaml"
     dynamic = yaml.safe_load(file.read_text("utf-8"))
@@ -124,11 +185,11 @@ def write_config(config: Path) -> Path:
 
 
 def add_routers(routers: dict[str, Any]) -> None:
-    """What the file's first comment tells a user to do."""
-    for suffix in ("", "-reserved"):
+    """What the file's first comment tells a user to do, but for any host; those that are named come first."""
+    for suffix, priority in (("", 1), ("-reserved", 900)):
         ours = copy.deepcopy(routers[f"demo{suffix}"])
-        ours["rule"] = ours["rule"].replace("demo.gateway.localhost", HOST)
-        routers[f"actual{suffix}"] = ours
+        ours["rule"] = ours["rule"].replace("Host(`demo.gateway.localhost`)", ANY_HOST)
+        routers[f"any{suffix}"] = {**ours, "priority": priority}
 
 
 @contextmanager
@@ -144,25 +205,6 @@ def gateway(config: Path, settings: Mapping[str, str]) -> Iterator[None]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(15)
             process.kill()
-
-
-async def people(url: str, keys: Path, number: int) -> list[str]:
-    """So many people with a session each, through the use cases that the command line stands on; their tokens."""
-    with migrate.connect(url) as connection:
-        ring = ringfile.open_ring(keys, connection)
-    store = Store(url, 1)
-    await store.open()
-    try:
-        ground = Ground(store, Acks(), lambda: ring, time.time)
-        return [await person(ground, f"load{place}") for place in range(number)]
-    finally:
-        await store.close()
-
-
-async def person(ground: Ground, name: str) -> str:
-    """Somebody, and a session for an hour."""
-    await users.add(ground, "loadtests", name, secrets.token_urlsafe(12))
-    return (await sessions.create(ground, "loadtests", name, 3600.0, DOMAIN))[1]
 
 
 def free_port() -> int:
@@ -193,12 +235,6 @@ def ask(address: str, path: str, headers: dict[str, str]) -> object:
         return error
     finally:
         connection.close()
-
-
-def write_private(file: Path, text: str) -> None:
-    """For ourselves alone."""
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
-        opened.write(text)
 
 
 if __name__ == "__main__":

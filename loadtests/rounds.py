@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import questions
 import usage
 import wrk
 from figures import Tell
@@ -41,7 +42,9 @@ Results = Mapping[str, Sequence[Ran]]
 
 
 def alternate(cases: Sequence[Case], number: int, tell: Tell) -> Results:
-    """Each case in turn, and that so many times; before it a second of each server's first case, which does not count."""
+    """Each case in turn, and that so many times; before it every message once, and a second of each server's first case,
+    which do not count."""
+    verify(cases)
     for case in {case.server.port: case for case in reversed(cases)}.values():
         once(case._replace(load=case.load._replace(seconds=1)))
     results: dict[str, list[Ran]] = {case.name: [] for case in cases}
@@ -50,6 +53,15 @@ def alternate(cases: Sequence[Case], number: int, tell: Tell) -> Results:
             tell(f"round {this} of {number}: {case.name}")
             results[case.name].append(once(case))
     return results
+
+
+def verify(cases: Sequence[Case]) -> None:
+    """Every message once, so that each is known to be answered as is due, and everything is in memory."""
+    for case in cases:
+        for message in case.load.messages:
+            status, _ = questions.ask(case.server.port, message)
+            if status != case.status:
+                raise RuntimeError(f"{case.name}: answered with {status}, where {case.status} is due")
 
 
 def once(case: Case) -> Ran:

@@ -54,7 +54,6 @@ def measure(quick: bool, tell: Tell) -> Section:
     with pinning.on(theirs), crowd.place(SESSIONS, IN_TURN // 2) as place, started(place, ours, tell) as found:
         running, missing = found
         cases = [*rows(running, place, KEEP, seconds), *rows(running, place, FRESH, seconds)]
-        verify(cases)
         before = counters.read(f"http://{running[GATEWAY].internal}/metrics")
         results = rounds.alternate(cases, number, tell)
         counted = counters.read(f"http://{running[GATEWAY].internal}/metrics").since(before)
@@ -120,15 +119,6 @@ def rows(running: Mapping[str, Server], place: Place, manner: str, seconds: int)
         for name, server, messages, status in found
         if server in running
     ]
-
-
-def verify(cases: Sequence[Case]) -> None:
-    """Every message once, so that each is known to be answered as is due, and everything is in memory."""
-    for case in cases:
-        for message in case.load.messages:
-            status, _ = questions.ask(case.server.port, message)
-            if status != case.status:
-                raise RuntimeError(f"{case.name}: answered with {status}, where {case.status} is due")
 
 
 # What came of it ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -17,7 +16,6 @@ if __name__ == "__main__":
 
 import bench
 import crowd
-import pinning
 import questions
 import servers
 import usage
@@ -36,29 +34,28 @@ IDLE = 1.0
 def measure(quick: bool, tell: Tell) -> Section:
     """Starts, then workers, then sessions."""
     starts, many = (3, (10_000,)) if quick else (7, (10_000, 50_000))
-    ours, theirs = pinning.layout(pinning.cores())
     figures: list[Figure] = []
-    with pinning.on(theirs), crowd.place(1) as place:
-        figures += started(place, starts, ours, tell)
+    with crowd.place(1) as place:
+        figures += started(place, starts, tell)
         figures += shared(place, tell)
     empty = figures[0].value
     for number in many:
         tell(f"{number} sessions in memory")
-        with pinning.on(theirs), crowd.place(number) as place:
+        with crowd.place(number) as place:
             figures += filled(place, number, empty)
     named = {each.name: each.value for each in figures}
     values = {"one worker idle: MB": named["one worker, idle"], "ready after the start: s": named["ready after"]}
-    notes = ["50 apps and 200 rules; a migrated PostgreSQL on the same machine, not counted"]
+    notes = ["50 apps and 200 rules; a migrated PostgreSQL on the same machine, not counted; nothing is pinned"]
     return Section(FAN["footprint"].title, figures, FAN["footprint"].judged(values), notes)
 
 
-def started(place: Place, starts: int, cores: Sequence[int], tell: Tell) -> list[Figure]:
+def started(place: Place, starts: int, tell: Tell) -> list[Figure]:
     """Memory when idle, and the two moments of a start."""
     idle, ready, answered = list[float](), list[float](), list[float]()
     for number in range(starts):
         tell(f"start {number + 1} of {starts}")
         begun = time.monotonic()
-        with pinning.on(cores), servers.gateway(place) as server:
+        with servers.gateway(place) as server:
             ready.append(time.monotonic() - begun)
             first_warm_answer(server, place)
             answered.append(time.monotonic() - begun)

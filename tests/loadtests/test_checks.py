@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import crowd
 import pytest
+import rounds
 import servers
 from crowd import Place
 from measures import FAN, checks
@@ -31,7 +32,7 @@ def test_every_question_is_answered_with_the_status_that_is_due(
         case._replace(load=case.load._replace(messages=case.load.messages[:2]))
         for case in checks.rows(running, place, manner, 1)
     ]
-    checks.verify(cases)
+    rounds.verify(cases)
     assert {case.status for case in cases} == {200, 302, 401, 403}
 
 
@@ -39,7 +40,7 @@ def test_a_question_that_is_answered_in_another_way_is_noticed(ground: tuple[Pla
     place, running = ground
     case = checks.rows(running, place, checks.KEEP, 1)[0]
     with pytest.raises(RuntimeError, match="answered with 200, where 403 is due"):
-        checks.verify([case._replace(status=403)])
+        rounds.verify([case._replace(status=403)])
 
 
 def test_the_bare_server_says_the_headers_of_a_check(ground: tuple[Place, dict[str, Server]]) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from gateway import credentials, handshakes, policy, tokens
 from gateway.cache import Entry, Trust
-from gateway.credentials import CookieNames
+from gateway.credentials import CookieNames, Shown
 from gateway.model import AccessRequest, Allow, Credential, Decision, Deny, Identity, Missing
 from gateway.policy import Policy
 from gateway.tokens import Ring
@@ -52,9 +52,14 @@ NOBODY = Found(None, None)
 
 def check(request: AccessRequest, memory: Memory, names: CookieNames, moment: Moment) -> Decision | Missing:
     """Decide ``request``, or say which facts are missing."""
+    return weigh(request, credentials.show(request.headers, names, memory.ring), memory, moment)
+
+
+def weigh(request: AccessRequest, shown: Shown, memory: Memory, moment: Moment) -> Decision | Missing:
+    """Decide ``request``, whose credentials have been read, or say which facts are missing."""
     trust = memory.trust(moment.now, moment.wall)
     known = memory.policy
-    found = identify(request.headers, memory, names, moment, trust)
+    found = prove(shown, memory, moment, trust)
     if isinstance(found, Missing):
         return found
     if known is None or trust is Trust.ASK:
@@ -82,20 +87,23 @@ def identify(
     trust: Trust,
     fan: tuple[ModuleType, ...] = credentials.FAN,
 ) -> Found | Missing:
-    """Who presents these headers: the first kind of credential that proves somebody, in order of meaning."""
-    missing: list[Credential] = []
-    for member in fan:
-        living = []
-        for token in member.read(headers, names):
-            credential = Credential(member.KIND, tokens.digest(memory.ring, token))
+    """Who presents these headers, by the kinds of credential in ``fan``."""
+    return prove(credentials.show(headers, names, memory.ring, fan), memory, moment, trust)
+
+
+def prove(shown: Shown, memory: Memory, moment: Moment, trust: Trust) -> Found | Missing:
+    """Who shows this: the first kind of credential that proves somebody, in order of meaning."""
+    for tokens_of_a_kind in shown:
+        living, missing = [], []
+        for credential, token in tokens_of_a_kind:
             entry = memory.get(credential) if trust is not Trust.ASK else None
             if entry is not None and _fresh(entry, credential, memory, moment.now, trust):
                 living.append((credential, entry))
-            elif tokens.admit(memory.ring, member.KIND, token, moment.wall):
+            elif token is None or tokens.admit(memory.ring, credential.kind, token, moment.wall):
                 missing.append(credential)
         if missing:
             return Missing(policy=False, credentials=tuple(missing), reason="credential")
-        if found := _choose(living, moment.now):
+        if living and (found := _choose(living, moment.now)):
             return found
     return NOBODY
 
@@ -113,6 +121,9 @@ def _fresh(entry: Entry, credential: Credential, memory: Memory, now: float, tru
 
 def _choose(entries: list[tuple[Credential, Entry]], now: float) -> Found | None:
     """Of several living entries the freshest, if they are of one subject; of none, nobody."""
+    if len(entries) == 1:
+        (key, entry) = entries[0]
+        return Found(entry.identity, key) if entry.identity is not None and now <= entry.ends else None
     living = [(key, entry) for key, entry in entries if entry.identity is not None and now <= entry.ends]
     if not living:
         return None

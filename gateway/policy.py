@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gateway import conditions, headers
@@ -135,16 +136,17 @@ def decide(
     if app.broken:
         return Deny(app.name, 0, "G131", f"the policy of this app cannot be used, because of {app.broken}", identity)
     subject = identity if identity is not None and _reaches(identity, app, request) else None
-    for rule, holds in walk(app, request, subject, now):
-        match holds:
-            case Failed():
-                continue
-            case Unclear(reason):
-                return Deny(app.name, rule.position, "G132", f"the path can be read in two ways: {reason}", identity)
-            case Unknown(reason):
-                decision: Decision = Challenge(app.name, rule.position, reason)
-            case _:
-                decision = EFFECTS[rule.effect](app, rule, subject, key)
+    for rule in app.rules:
+        holds = _verdict(rule, request, subject, now)
+        if isinstance(holds, Failed):
+            continue
+        if isinstance(holds, Unclear):
+            reason = f"the path can be read in two ways: {holds.reason}"
+            return Deny(app.name, rule.position, "G132", reason, identity)
+        if isinstance(holds, Unknown):
+            decision: Decision = Challenge(app.name, rule.position, holds.reason)
+        else:
+            decision = EFFECTS[rule.effect](app, rule, subject, key)
         if isinstance(decision, Challenge) and _key_elsewhere(identity, app):
             return Deny(app.name, rule.position, "G136", "this key does not open this app", identity)
         return decision
@@ -170,7 +172,9 @@ def explain(
     return (steps[: decision.rule] if decision.rule else steps), decision
 
 
+@lru_cache(20_000)
 def _compile_rule(position: int, rule: Rule) -> CompiledRule:
+    """Equal rules of many apps are one, which the processor's caches hold; and an apply compiles only what is new."""
     if rule.policy not in EFFECTS:
         raise ValueError(f"unknown policy {rule.policy!r}")
     written = [member for member in conditions.FAN if getattr(rule, member.KEY)]

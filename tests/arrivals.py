@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from gateway.endpoints import plain
 from gateway.endpoints.express import ExpressProtocol
-from gateway.endpoints.plain import Plain
-from gateway.model import Reply
 from serving import Served
 
 
@@ -25,22 +24,33 @@ class Arrivals:
         self.requests.append((scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])))
         await self._doors(scope, *rest)
 
-    def answered(self, message: Plain) -> None:
-        """At the express door."""
+    def attempt(self, data: bytes, answer: Callable[[], bool]) -> bool:
+        """At the express door. Noted before it is answered, so that who has the answer finds the note."""
+        message = plain.read(data)
+        if message is None:
+            assert not answer(), "an answer to what cannot be read at a glance"
+            return False
         path, _, query = message.target.partition(b"?")
         self.requests.append((message.method, path, query, tuple(message.headers)))
+        if answer():
+            return True
+        self.requests.pop()
+        return False
 
 
 @contextmanager
 def arrivals(served: Served) -> Iterator[Arrivals]:
     """Those from now on; of one gateway at a time."""
-    noted, say = Arrivals(served.gateway._doors), ExpressProtocol._say
+    noted = Arrivals(served.gateway._doors)
 
-    def noting(self: ExpressProtocol, reply: Reply, message: Plain) -> None:
-        noted.answered(message)
-        say(self, reply, message)
+    def noting(answer: Callable[[ExpressProtocol, bytes], bool]) -> Callable[[ExpressProtocol, bytes], bool]:
+        def answered(self: ExpressProtocol, data: bytes) -> bool:
+            return noted.attempt(data, lambda: answer(self, data))
+
+        return answered
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(served.gateway, "_doors", noted)
-        patch.setattr(ExpressProtocol, "_say", noting)
+        for name in ("_answered", "_answered_again"):
+            patch.setattr(ExpressProtocol, name, noting(getattr(ExpressProtocol, name)))
         yield noted

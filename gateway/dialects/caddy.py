@@ -10,6 +10,7 @@ from __future__ import annotations
 from gateway import originals, replies
 
 PATH = "/auth/caddy"
+VARIES = originals.FORWARDED.uri
 read = originals.forwarded
 write = replies.carried
 refuse = replies.unchanged

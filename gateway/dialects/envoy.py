@@ -13,6 +13,7 @@ from gateway.model import AccessRequest, Malformed, Question, Reply
 from gateway.originals import Parts
 
 PATH = "/auth/envoy/"
+VARIES = b""
 _SCHEME, _HOST = b"x-forwarded-proto", b"host"
 write = replies.carried
 

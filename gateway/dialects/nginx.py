@@ -18,6 +18,7 @@ from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Malfo
 from gateway.originals import Parts
 
 PATH = "/auth/nginx"
+VARIES = b""
 _URL, _METHOD = b"x-original-url", b"x-original-method"
 _PARTS = re.compile(rb"([A-Za-z]+)://([^/?#\\@]*)(/.*)?", re.DOTALL)
 LOGIN = b"x-gateway-login"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway import originals, replies
 
 PATH = "/auth/traefik"
+VARIES = originals.FORWARDED.uri
 read = originals.forwarded
 write = replies.carried
 refuse = replies.unchanged

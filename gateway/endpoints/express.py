@@ -22,9 +22,9 @@ from uvicorn.server import ServerState
 from gateway.endpoints import plain
 from gateway.endpoints.deadlines import Deadlines
 from gateway.endpoints.doors import DOORS, Doors
+from gateway.endpoints.familiar import Familiar
 from gateway.endpoints.front import DEADLINES, FrontProtocol
 from gateway.endpoints.listening import BACKLOG
-from gateway.endpoints.plain import Plain
 from gateway.headers import lines
 from gateway.model import Question, Reply
 
@@ -40,6 +40,7 @@ class Hall:
         self.config, self.server_state, self.app_state = config, server_state, app_state
         self.loop = asyncio.get_running_loop()
         self.doors: Doors | None = app_state.get(DOORS)
+        self.familiar = Familiar()
         self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
         self.keep_alive: float = config.timeout_keep_alive
         self._said: object = None
@@ -98,9 +99,9 @@ class ExpressProtocol(asyncio.Protocol):
         self._front = None
 
     def data_received(self, data: bytes) -> None:
-        """Answer what can be answered now, hand over everything else."""
-        message = plain.read(data) if self._doors is not None else None
-        if message is None or not self._answered(message):
+        """Answer what can be answered now, hand over everything else: what fails in here is asked again behind, where it
+        is said, and ends in "no"."""
+        if self._doors is None or not (self._answered_again(data) or self._answered(data)):
             self._hand_over(data)
 
     def pause_writing(self) -> None:
@@ -127,28 +128,44 @@ class ExpressProtocol(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def _answered(self, message: Plain) -> bool:
-        """Whether memory knew. What fails in here is asked again behind, where it is said and ends in "no"."""
-        door = self._doors.hot(message.target.partition(b"?")[0]) if self._doors else None
-        if door is None:
-            return False
+    def _answered_again(self, data: bytes) -> bool:
+        """Whether ``data`` is like a question that was answered here before, and memory knows the answer."""
         try:
-            reply = door.warm(Question(message.method, message.target, message.headers, self._peer))
+            found = self._hall.familiar.find(data, self._peer)
+            reply = found and found[0].door.answer(found[1])
         except Exception:
             return False
-        if not isinstance(reply, Reply):
+        if not found or not reply:
             return False
-        self._say(reply, message)
+        self._say(reply, found[0].method, found[0].closes)
         return True
 
-    def _say(self, reply: Reply, message: Plain) -> None:
+    def _answered(self, data: bytes) -> bool:
+        """Whether ``data`` is a plain question, and memory knows the answer."""
+        message = plain.read(data)
+        door = self._doors.hot(message.target.partition(b"?")[0]) if self._doors and message else None
+        if message is None or door is None:
+            return False
+        try:
+            asked = door.read(Question(message.method, message.target, message.headers, self._peer))
+            reply = asked if isinstance(asked, Reply) else door.answer(asked)
+        except Exception:
+            return False
+        if reply is None:
+            return False
+        if not isinstance(asked, Reply):
+            self._hall.familiar.remember(data, self._peer, door, message, asked)
+        self._say(reply, message.method, message.closes)
+        return True
+
+    def _say(self, reply: Reply, method: str, closes: bool) -> None:
         hall = self._hall
-        end = b"connection: close\r\n\r\n" if message.closes else b"\r\n"
-        body = b"" if message.method == "HEAD" else reply.body
+        end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+        body = b"" if method == "HEAD" else reply.body
         self.transport.write(hall.head(reply.status) + lines(reply.headers) + end + body)
         hall.server_state.total_requests += 1
         self._idle_since = hall.deadlines.now
-        if message.closes:
+        if closes:
             self.transport.close()
 
     def _arrive(self) -> None:

@@ -10,13 +10,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from gateway import probes, replies, signals
+from gateway import credentials, probes, replies, signals
 from gateway.cache import Cache
-from gateway.check import Moment, check
-from gateway.credentials import CookieNames
+from gateway.check import Moment, weigh
+from gateway.credentials import CookieNames, Shown
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
 from gateway.model import AccessRequest, Allow, Challenge, Decision, Malformed, Missing, Question, Reply
@@ -37,6 +38,13 @@ class Judge:
     names: CookieNames
     clock: Callable[[], Moment]
     speech: Speech
+
+
+class Asked(NamedTuple):
+    """A question that was read: the original request, and the credentials that it shows."""
+
+    request: AccessRequest
+    shown: Shown
 
 
 class ForwardAuth:
@@ -65,17 +73,33 @@ class ForwardAuth:
 
     def warm(self, question: Question) -> Reply | AccessRequest:
         """The answer from memory, or the request that has to wait for it. Awaits nothing."""
+        asked = self.read(question)
+        return asked if isinstance(asked, Reply) else self.answer(asked) or asked.request
+
+    def read(self, question: Question) -> Asked | Reply:
+        """What is asked, or a refusal of how."""
         judge = self.judge
         request: AccessRequest | Malformed = self.dialect.read(question, judge.trust)
         if isinstance(request, Malformed):
             return self._refuse(request)
         if probes.COOKIE in request.headers.get(b"cookie", b"") and self._probed(request):
             return self._fail()
-        decision = check(request, judge.cache, judge.names, judge.clock())
+        return Asked(request, credentials.show(request.headers, judge.names, judge.cache.ring))
+
+    def answer(self, asked: Asked) -> Reply | None:
+        """What memory says, if it knows."""
+        judge = self.judge
+        moment = judge.clock()
+        decision = weigh(asked.request, asked.shown, judge.cache, moment)
         if isinstance(decision, Missing):
-            return request
+            return None
         judge.cache.hits += 1
-        return self._answer(decision, request)
+        return self._answer(decision, asked.request, moment.now)
+
+    def knows(self, asked: Asked) -> bool:
+        """Whether memory knows somebody by what is shown here."""
+        entries = [self.judge.cache.get(credential) for kind in asked.shown for credential, _ in kind]
+        return any(entry is not None and entry.identity is not None for entry in entries)
 
     async def cold(self, request: AccessRequest) -> Reply:
         """The answer after asking storage for what memory missed."""
@@ -85,15 +109,14 @@ class ForwardAuth:
             decision = await decide(request, judge.cache, judge.recall, judge.names, judge.clock)
         except GatewayError as error:
             return self._unavailable(error.code, str(error))
-        return self._answer(decision, request)
+        return self._answer(decision, request, judge.clock().now)
 
-    def _answer(self, decision: Decision, request: AccessRequest) -> Reply:
+    def _answer(self, decision: Decision, request: AccessRequest, now: float) -> Reply:
         cache = self.judge.cache
         outcome = _outcome(decision)
         reply: Reply = self.dialect.write(decision, request, self.judge.speech)
         self._count(outcome)
         if isinstance(decision, Allow) and decision.key is not None:
-            now = self.judge.clock().now
             cache.seen[decision.key] = now
             cache.accessed[decision.app] = now
         if signals.decided.receivers and signals.decided.has_receivers_for(outcome):

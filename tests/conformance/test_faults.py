@@ -23,13 +23,13 @@ from serving import Served
 SECRET = "hunter2"
 PLACES: dict[str, tuple[Any, str]] = {
     "reading the question": (traefik, "read"),
-    "the check": (forwardauth, "check"),
-    "the credentials": (check, "identify"),
+    "the check": (forwardauth, "weigh"),
+    "the credentials": (check, "prove"),
     "the token": (tokens, "digest"),
     "memory": (Cache, "get"),
     "trust in memory": (Cache, "trust"),
     "the rule engine": (policy, "decide"),
-    "the walk of the rules": (policy, "walk"),
+    "a rule": (policy, "_verdict"),
     "a condition": (path.Path, "holds"),
     "the policy's table": (policy.Policy, "app"),
     "writing the answer": (traefik, "write"),
@@ -73,10 +73,22 @@ def test_a_fault_anywhere_is_a_no(
     known: tuple[Served, str], monkeypatch: pytest.MonkeyPatch, place: str, fault: Exception
 ) -> None:
     served, cookie = known
+    unheard = [("X-Unheard-Of", f"{place} {type(fault).__name__}")]
     with monkeypatch.context() as patch:
         patch.setattr(*PLACES[place], breaks(fault))
+        assert_a_plain_no(served.check(cookie=cookie, uri="/x", more=unheard))
+    assert served.check(cookie=cookie, more=unheard)["remote-user"] == "alice"
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in ("reading the question", "the token")])
+def test_a_fault_is_a_no_for_a_head_that_was_read_before(
+    known: tuple[Served, str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    served, cookie = known
+    assert served.check(cookie=cookie, uri="/known")["remote-user"] == "alice"
+    with monkeypatch.context() as patch:
+        patch.setattr(*PLACES[place], breaks(RuntimeError(SECRET)))
         assert_a_plain_no(served.check(cookie=cookie, uri="/x"))
-    assert served.check(cookie=cookie)["remote-user"] == "alice"
 
 
 def test_a_fault_while_memory_is_filled_is_a_no(known: tuple[Served, str], monkeypatch: pytest.MonkeyPatch) -> None:

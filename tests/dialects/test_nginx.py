@@ -234,6 +234,6 @@ def test_a_gateway_that_cannot_know_says_503_and_lets_nobody_in(
     def fail(*_: object) -> None:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("gateway.endpoints.forwardauth.check", fail)
+    monkeypatch.setattr("gateway.endpoints.forwardauth.weigh", fail)
     answer = over(served)
     assert (answer.status, answer["retry-after"]) == (503, "1")

@@ -56,7 +56,12 @@ class Workers(Multiprocess):
 
     def run(self) -> None:
         """Until a signal ends it. CannotStart where no worker can serve."""
-        super().run()
+        try:
+            super().run()
+        except BaseException:  # a fault of this supervisor's must not leave workers that nobody watches
+            self.terminate_all()
+            self.join_all()
+            raise
         if self._failed:
             raise CannotStart("the gateway could not start; the lines above say why")
 
@@ -71,9 +76,10 @@ class Workers(Multiprocess):
                 self._failed = True
                 self.should_exit.set()
                 return
-            self.processes[number] = Process(self.config, self.sockets)
-            self.processes[number].start()
-            lives = {"ended": one.pid, "code": one.exitcode, "started": self.processes[number].pid}
+            fresh = Process(self.config, self.sockets)
+            fresh.start()
+            self.processes[number] = fresh
+            lives = {"ended": one.pid, "code": one.exitcode, "started": fresh.pid}
             logger.warning("a worker ended and is replaced", extra=lives)
 
     def join_all(self) -> None:
@@ -98,7 +104,7 @@ class Workers(Multiprocess):
         now = time.monotonic()
         try:
             if one.parent_conn.poll():
-                del self._asked[one]
+                self._asked.pop(one, None)
                 if one.parent_conn.recv():
                     self._serving.add(one)
             if one not in self._asked:

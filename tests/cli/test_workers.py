@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +92,36 @@ def test_where_no_worker_can_start_it_ends_instead_of_trying_for_ever(database: 
     server = Server(variables, "--workers", "2")
     assert server.popen.wait(60) == 2
     assert "gateway: the gateway could not start; the lines above say why" in server.wait_for("could not start;")
+
+
+FAULTY = """
+import socket
+from gateway.cli.workers import Workers
+
+class Faulty(Workers):
+    def handle_signals(self):
+        raise RuntimeError("a fault")
+
+async def app(scope, receive, send):
+    while scope["type"] == "lifespan":
+        await send({"type": (await receive())["type"] + ".complete"})
+
+def create():
+    return app
+
+if __name__ == "__main__":
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Faulty(create, 2, [listener]).run()
+"""
+
+
+def test_a_fault_of_the_supervisor_leaves_no_worker_behind(tmp_path: Path) -> None:
+    """Python itself would wait for them for ever."""
+    script = tmp_path / "faulty.py"
+    script.write_text(FAULTY)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "RuntimeError: a fault" in done.stderr
 
 
 def test_a_single_worker_shares_nothing(database: str, tmp_path: Path) -> None:

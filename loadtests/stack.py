@@ -8,7 +8,6 @@ memory. python loadtests/stack.py --profile actual --users 50 --seconds 30
 from __future__ import annotations
 
 import asyncio
-import copy
 import os
 import secrets
 import shutil
@@ -21,13 +20,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import changes
 import click
 import runs
-import yaml
 from accounts import Place, ground, sign_in
+from routes import write_config
 
 from gateway.cli import children
 from gateway.cli.serve import orderly_end
@@ -37,13 +36,6 @@ from gateway.storage.embedded import Embedded
 from gateway.storage.uids import Account
 
 PRIVATE = "actual"
-APPS = """apps:
-  - {name: actual, title: Actual Budget, hosts: [actual.gateway.localhost], rules: [{policy: one_factor}]}
-  - {name: immich, title: Immich, hosts: [immich.gateway.localhost], rules: [{policy: bypass}]}
-  - {name: kitchenowl, title: KitchenOwl, hosts: [kitchenowl.gateway.localhost], rules: [{policy: bypass}]}
-"""
-ANY_HOST = "HostRegexp(`^.+\\.gateway\\.localhost$`)"
-"""One pair of routers for all of them, and for hosts that are no app: the gateway is to be asked about those, too."""
 PATIENCE = 60.0
 
 
@@ -171,25 +163,6 @@ def directory() -> Iterator[Path]:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
-
-
-def write_config(config: Path) -> Path:
-    """The project's configuration with our apps in it, and in Traefik's file their routers."""
-    shutil.copytree(Path(__file__).parents[1] / "config", config)
-    (config / "apps.yaml").write_text(APPS, "utf-8")
-    file = config / "proxies" / "traefik" / "dynamic.yaml"
-    dynamic = yaml.safe_load(file.read_text("utf-8"))
-    add_routers(dynamic["http"]["routers"])
-    file.write_text(yaml.safe_dump(dynamic, width=1000), "utf-8")
-    return config
-
-
-def add_routers(routers: dict[str, Any]) -> None:
-    """What the file's first comment tells a user to do, but for any host; those that are named come first."""
-    for suffix, priority in (("", 1), ("-reserved", 900)):
-        ours = copy.deepcopy(routers[f"demo{suffix}"])
-        ours["rule"] = ours["rule"].replace("Host(`demo.gateway.localhost`)", ANY_HOST)
-        routers[f"any{suffix}"] = {**ours, "priority": priority}
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "loadtests"))  # they are no package
 
+import openings
 from measures import FAN, browsers
-from measures.browsers import CAUSES, DIRECT, GATEWAY, POOL, Run
+from openings import CAUSES, DIRECT, GATEWAY, POOL, Run
 from runs import Outcome
 
 GOOD = Outcome(4500, 0, 0, 50, 3.0, 50, 100.0, 200.0, 400.0, 500.0)
@@ -40,20 +41,20 @@ def test_what_is_wrong_with_a_run_loses_its_bar(ours: Outcome, lost: str) -> Non
 
 
 def test_what_a_bar_compares_takes_turns() -> None:
-    turns = [run.cause for run in browsers.plan(quick=False) if run.rig == DIRECT]
+    turns = [run.cause for run in openings.plan(quick=False) if run.rig == DIRECT]
     assert turns == ["none", POOL, GATEWAY] * 3
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_every_cause_has_its_turn_and_every_run_an_end(quick: bool) -> None:
-    runs = browsers.plan(quick)
+    runs = openings.plan(quick)
     assert {run.cause for run in runs} == CAUSES.keys()
     assert all(0 < run.seconds <= 60 for run in runs)
 
 
 def test_a_run_in_which_nothing_was_answered_shows_no_times() -> None:
     nothing = Outcome(0, 0, 300, 0, 0.0, None, 0.0, 0.0, 0.0, 0.0)
-    rows = browsers.figures_of(Run("actual", DIRECT, "pool+key", 50, 30), [nothing])
+    rows = openings.figures_of(Run("actual", DIRECT, "pool+key", 50, 30), [nothing])
     assert [(row.name.rpartition(": ")[2], row.value) for row in rows] == [
         ("answered as due", 0),
         ("under way when cut", 300),

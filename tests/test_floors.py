@@ -30,7 +30,7 @@ remembered                                                           memory
 cache
 check                                                                the product on one page
 storage                                                              the world
-clocks observe
+clocks collector observe
 services                                                             use cases
 endpoints relay streams                                              doors
 app                                                                  knows everybody

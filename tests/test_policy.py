@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,14 @@ def test_nobody_is_ever_let_in_as_somebody_who_does_not_count_here(
         assert decided.identity.apps in (None, {"app"})
     if isinstance(decided, Allow) and rules[decided.rule - 1].policy != "bypass":
         assert decided.identity is not None
+
+
+def test_equal_rules_of_several_apps_are_compiled_once_and_others_are_not_mixed_up() -> None:
+    rules = (Rule("deny", path="/a/"), Rule("one_factor", groups=("users",)))
+    one, same, turned = (
+        policy.compile_app(App(name, "", (f"{name}.example.com",), given), 1).rules
+        for name, given in (("one", rules), ("same", tuple(map(replace, rules))), ("turned", rules[::-1]))
+    )
+    assert all(mine is theirs for mine, theirs in zip(one, same, strict=True))
+    assert [(rule.position, rule.effect) for rule in one] == [(1, "deny"), (2, "one_factor")]
+    assert [(rule.position, rule.effect) for rule in turned] == [(1, "one_factor"), (2, "deny")]

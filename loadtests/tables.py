@@ -27,7 +27,8 @@ def lines(sections: Mapping[str, Section]) -> list[str]:
         found += ["", click.style(f"{section.title} ({name})", bold=True), *_rows(section.figures)]
         found += [f"  note: {note}" for note in section.notes]
     bars = [bar for section in sections.values() for bar in section.bars]
-    return [*found, "", click.style("Bars", bold=True), *(_bar(bar) for bar in bars), "", summary(bars)]
+    said = [_bar(name, bar) for name, section in sections.items() for bar in section.bars]
+    return [*found, "", click.style("Bars", bold=True), *said, "", summary(bars)]
 
 
 def summary(bars: Sequence[Bar]) -> str:
@@ -49,12 +50,12 @@ def _cell(figure: Figure) -> str:
     return f"{number(figure.value):>8} {figure.unit}{spread}".ljust(24 + len(figure.unit))
 
 
-def _bar(bar: Bar) -> str:
+def _bar(member: str, bar: Bar) -> str:
     said = verdict(bar)
     wanted = f"{'at least' if bar.at_least else 'at most'} {number(bar.bound)}"
     measured = number(bar.value) if bar.value is not None else "-"
     why = f"  ({bar.reason})" if bar.value is None else ""
-    return f"  {click.style(f'{said:8}', fg=COLOURS[said])}  {measured:>8}  {wanted:14}  {bar.name}{why}"
+    return f"  {click.style(f'{said:8}', fg=COLOURS[said])}  {measured:>8}  {wanted:14}  {member}: {bar.name}{why}"
 
 
 def number(value: float) -> str:

@@ -42,6 +42,8 @@ IN_TURN = 256
 GATEWAY, BARE, NGINX = "gateway", "bare uvicorn", "nginx return 200"
 PLAIN, STOCK = "gateway serve, express off", "ASGI door on uvicorn"
 KEEP, FRESH = "keep-alive", "fresh"
+BRIEF = [f"{name}, {FRESH}" for name in (BARE, NGINX, "session", "deny", STOCK)]
+"""All that a quick run asks on fresh connections."""
 TIMES = "x bare uvicorn"
 """The unit of a rate as a multiple of the bare uvicorn's in the same round."""
 
@@ -54,6 +56,7 @@ def measure(quick: bool, tell: Tell) -> Section:
     with pinning.on(theirs), crowd.place(SESSIONS, IN_TURN // 2) as place, started(place, ours, tell) as found:
         running, missing = found
         cases = [*rows(running, place, KEEP, seconds), *rows(running, place, FRESH, seconds)]
+        cases = [case for case in cases if not quick or not case.name.endswith(FRESH) or case.name in BRIEF]
         before = counters.read(f"http://{running[GATEWAY].internal}/metrics")
         results = rounds.alternate(cases, number, tell)
         counted = counters.read(f"http://{running[GATEWAY].internal}/metrics").since(before)

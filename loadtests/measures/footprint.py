@@ -33,7 +33,7 @@ IDLE = 1.0
 
 def measure(quick: bool, tell: Tell) -> Section:
     """Starts, then workers, then sessions."""
-    starts, many = (3, (10_000,)) if quick else (7, (10_000, 50_000))
+    starts, many = (2, (10_000,)) if quick else (7, (10_000, 50_000))
     figures: list[Figure] = []
     with crowd.place(1) as place:
         figures += started(place, starts, tell)

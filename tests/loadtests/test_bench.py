@@ -113,7 +113,7 @@ def test_a_bar_without_a_value_has_not_held_and_says_why() -> None:
     said = click.unstyle(
         tables.lines({"one": Section("One", [], MEMBER.judged({"slow": 0.5}, {"fast": "no cores"}))})[-4]
     )
-    assert said.split() == ["not", "run", "-", "at", "least", "2", "fast", "(no", "cores)"]
+    assert said.split() == ["not", "run", "-", "at", "least", "2", "one:", "fast", "(no", "cores)"]
     assert tables.summary(MEMBER.judged({"slow": 0.5})) == "1 held, 0 NOT HELD, 1 not run"
 
 

@@ -15,7 +15,7 @@ from gateway import credentials, handshakes, policy, tokens
 from gateway.cache import Entry, Trust
 from gateway.credentials import CookieNames, Shown
 from gateway.model import AccessRequest, Allow, Credential, Decision, Deny, Identity, Missing
-from gateway.policy import Policy
+from gateway.policy import CompiledApp, Outcome, Policy
 from gateway.tokens import Ring
 
 
@@ -48,6 +48,7 @@ class Found(NamedTuple):
 
 
 NOBODY = Found(None, None)
+NOWHERE = Deny("", 0, "G137", "no app here owns this host")
 
 
 def check(request: AccessRequest, memory: Memory, names: CookieNames, moment: Moment) -> Decision | Missing:
@@ -66,17 +67,63 @@ def weigh(request: AccessRequest, shown: Shown, memory: Memory, moment: Moment) 
         return Missing(policy=True, reason="policy")
     app = known.app(request.host)
     if app is None:
-        return Deny("", 0, "G137", "no app here owns this host")
+        return NOWHERE
+    early = _before_the_rules(app, request, found)
+    if early is not None:
+        return early
+    decision = policy.decide(app, request, found.identity, found.key, moment.now)
+    if trust is Trust.OUTAGE and isinstance(decision, Allow) and not app.rules[decision.rule - 1].outage:
+        return Missing(policy=True, reason="this rule is not answered from memory in an outage")
+    return decision
+
+
+def _before_the_rules(app: CompiledApp, request: AccessRequest, found: Found) -> Decision | None:
+    """What no rule is asked about; nothing of it looks at the path."""
     if found.conflict:
         return Deny(app.name, 0, "G138", "two sessions of different people in one request")
     if handshakes.foreign(request, app.origins):
         return Deny(app.name, 0, "G139", "a page of another origin may not open WebSockets of this app", found.identity)
     if app.preflight and _is_preflight(request):
         return Allow(app.name, 0, None, None, app.nobody)
-    decision = policy.decide(app, request, found.identity, found.key, moment.now)
-    if trust is Trust.OUTAGE and isinstance(decision, Allow) and not app.rules[decision.rule - 1].outage:
-        return Missing(policy=True, reason="this rule is not answered from memory in an outage")
-    return decision
+    return None
+
+
+class Standing(NamedTuple):
+    """What requests that differ in their path only may come to, for as long as memory holds these very facts: the policy,
+    and the entry that proved somebody (none: nothing was shown)."""
+
+    policy: Policy
+    identity: Identity | None
+    key: Credential | None
+    entry: Entry | None
+    outcomes: tuple[Outcome, ...]
+
+
+def stand(request: AccessRequest, shown: Shown, memory: Memory, moment: Moment) -> Standing | None:
+    """The standing of whoever asks; None where memory does not know all of it, or two credentials would have to agree."""
+    known, found = memory.policy, prove(shown, memory, moment, memory.trust(moment.now, moment.wall))
+    if known is None or isinstance(found, Missing) or len(shown) > 1 or any(len(kind) > 1 for kind in shown):
+        return None
+    entry = memory.get(found.key) if found.key is not None else None
+    if shown and entry is None:
+        return None
+    app = known.app(request.host)
+    early = NOWHERE if app is None else _before_the_rules(app, request, found)
+    if app is None or early is not None:
+        return Standing(known, found.identity, found.key, entry, (Outcome((), early or NOWHERE),))
+    possible = policy.outcomes(app, request, found.identity, found.key, moment.now)
+    return Standing(known, found.identity, found.key, entry, possible)
+
+
+def stands(standing: Standing, memory: Memory, moment: Moment) -> bool:
+    """Whether memory still holds these facts, and may be believed now."""
+    if memory.policy is not standing.policy or memory.trust(moment.now, moment.wall) is not Trust.MEMORY:
+        return False
+    key, entry = standing.key, standing.entry
+    if key is None or entry is None:
+        return True
+    now = moment.now
+    return memory.get(key) is entry and now <= entry.ends and _fresh(entry, key, memory, now, Trust.MEMORY)
 
 
 def identify(

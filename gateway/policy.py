@@ -34,13 +34,14 @@ from gateway.model import (
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule ready to be asked. ``position`` counts from 1, as people do; ``outage`` tells whether an allow of it may
-    come from memory while the store is down."""
+    """A rule ready to be asked. ``position`` counts from 1, as people do; of its conditions some read the path and the
+    others everything else; ``outage`` tells whether an allow of it may come from memory while the store is down."""
 
     position: int
     effect: str
     conditions: tuple[Any, ...]
     pathless: tuple[Any, ...]
+    paths: tuple[Any, ...]
     outage: bool
 
 
@@ -129,28 +130,54 @@ def compile_policy(revision: int, apps: Iterable[tuple[int, App]]) -> Policy:
     return Policy(revision, exact, wild)
 
 
+class Outcome(NamedTuple):
+    """A decision, and what must cover the path for it; whatever else its rule asks has been looked at."""
+
+    paths: tuple[Any, ...]
+    decision: Decision
+
+
 def decide(
     app: CompiledApp, request: AccessRequest, identity: Identity | None, key: Credential | None, now: float
 ) -> Decision:
     """Allow, deny or challenge. An identity that does not reach this app is judged as nobody."""
     if app.broken:
-        return Deny(app.name, 0, "G131", f"the policy of this app cannot be used, because of {app.broken}", identity)
+        return _broken(app, identity)
     subject = identity if identity is not None and _reaches(identity, app, request) else None
     for rule in app.rules:
-        holds = _verdict(rule, request, subject, now)
+        holds = _held(rule.pathless, request, subject, now)
         if isinstance(holds, Failed):
             continue
-        if isinstance(holds, Unclear):
-            reason = f"the path can be read in two ways: {holds.reason}"
-            return Deny(app.name, rule.position, "G132", reason, identity)
-        if isinstance(holds, Unknown):
-            decision: Decision = Challenge(app.name, rule.position, holds.reason)
-        else:
-            decision = EFFECTS[rule.effect](app, rule, subject, key)
-        if isinstance(decision, Challenge) and _key_elsewhere(identity, app):
-            return Deny(app.name, rule.position, "G136", "this key does not open this app", identity)
-        return decision
-    return Deny(app.name, 0, "G130", "no rule lets this request in", identity)
+        if rule.paths and request.unclear:
+            return _unclear(app.name, rule.position, request.unclear, identity)
+        if _cover(rule.paths, request.path):
+            return _decision(app, rule, holds, identity, subject, key)
+    return _default(app, identity)
+
+
+def outcomes(
+    app: CompiledApp, request: AccessRequest, identity: Identity | None, key: Credential | None, now: float
+) -> tuple[Outcome, ...]:
+    """Every decision that a request like this one may come to, whatever its path: the first whose paths cover it."""
+    if app.broken:
+        return (Outcome((), _broken(app, identity)),)
+    subject = identity if identity is not None and _reaches(identity, app, request) else None
+    found = []
+    for rule in app.rules:
+        holds = _held(rule.pathless, request, subject, now)
+        if not isinstance(holds, Failed):
+            found.append(Outcome(rule.paths, _decision(app, rule, holds, identity, subject, key)))
+    return (*found, Outcome((), _default(app, identity)))
+
+
+def pick(possible: Iterable[Outcome], path: str, unclear: str, identity: Identity | None) -> Decision:
+    """The one of these outcomes that is this path's."""
+    for paths, decision in possible:
+        if paths and unclear:
+            return _unclear(decision.app, decision.rule, unclear, identity)
+        if _cover(paths, path):
+            return decision
+    raise LookupError("the last outcome has no path")
 
 
 def walk(app: CompiledApp, request: AccessRequest, identity: Identity | None, now: float) -> Iterator[Step]:
@@ -179,10 +206,9 @@ def _compile_rule(position: int, rule: Rule) -> CompiledRule:
         raise ValueError(f"unknown policy {rule.policy!r}")
     written = [member for member in conditions.FAN if getattr(rule, member.KEY)]
     parsed = tuple(member.parse(_plain(getattr(rule, member.KEY))) for member in written)
-    pathless = tuple(
-        condition for member, condition in zip(written, parsed, strict=True) if not getattr(member, "READS_PATH", False)
-    )
-    return CompiledRule(position, rule.policy, parsed, pathless, rule.outage and rule.policy != "two_factor")
+    pathless = tuple(condition for condition in parsed if not condition.reads_path)
+    paths = tuple(condition for condition in parsed if condition.reads_path)
+    return CompiledRule(position, rule.policy, parsed, pathless, paths, rule.outage and rule.policy != "two_factor")
 
 
 def _plain(value: object) -> object:
@@ -203,11 +229,16 @@ def _key_elsewhere(identity: Identity | None, app: CompiledApp) -> bool:
 
 
 def _verdict(rule: CompiledRule, request: AccessRequest, identity: Identity | None, now: float) -> Holds:
-    """All of a rule's conditions: one that failed beats all others, whatever their order."""
+    """All of a rule's conditions, for whoever wants to know why."""
+    if request.unclear and rule.paths:
+        holds = _held(rule.pathless, request, identity, now)
+        return holds if isinstance(holds, Failed) else Unclear(request.unclear)
+    return _held(rule.conditions, request, identity, now)
+
+
+def _held(asked: Iterable[Any], request: AccessRequest, identity: Identity | None, now: float) -> Holds:
+    """All of these conditions: one that failed beats all others, whatever their order."""
     verdict: Holds = HELD
-    asked = rule.conditions
-    if request.unclear and len(rule.pathless) < len(asked):
-        verdict, asked = Unclear(request.unclear), rule.pathless
     for condition in asked:
         holds = condition.holds(request, identity, now)
         if isinstance(holds, Failed):
@@ -215,6 +246,43 @@ def _verdict(rule: CompiledRule, request: AccessRequest, identity: Identity | No
         if verdict is HELD:
             verdict = holds
     return verdict
+
+
+def _cover(paths: Iterable[Any], path: str) -> bool:
+    for condition in paths:  # noqa: SIM110 - a loop costs half of what all() and a generator cost
+        if not condition.covers(path):
+            return False
+    return True
+
+
+def _decision(
+    app: CompiledApp,
+    rule: CompiledRule,
+    holds: Holds,
+    identity: Identity | None,
+    subject: Identity | None,
+    key: Credential | None,
+) -> Decision:
+    """What a rule that holds, or that is about somebody who is not known yet, means."""
+    if isinstance(holds, Unknown):
+        decision: Decision = Challenge(app.name, rule.position, holds.reason)
+    else:
+        decision = EFFECTS[rule.effect](app, rule, subject, key)
+    if isinstance(decision, Challenge) and _key_elsewhere(identity, app):
+        return Deny(app.name, rule.position, "G136", "this key does not open this app", identity)
+    return decision
+
+
+def _broken(app: CompiledApp, identity: Identity | None) -> Deny:
+    return Deny(app.name, 0, "G131", f"the policy of this app cannot be used, because of {app.broken}", identity)
+
+
+def _unclear(app: str, rule: int, why: str, identity: Identity | None) -> Deny:
+    return Deny(app, rule, "G132", f"the path can be read in two ways: {why}", identity)
+
+
+def _default(app: CompiledApp, identity: Identity | None) -> Deny:
+    return Deny(app.name, 0, "G130", "no rule lets this request in", identity)
 
 
 def _bypass(app: CompiledApp, rule: CompiledRule, identity: Identity | None, key: Credential | None) -> Decision:

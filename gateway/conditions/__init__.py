@@ -5,8 +5,8 @@ A member has ``KEY`` (its word in a rule), ``SUBJECT`` (whether it asks who some
 values: what it can answer was made when it was parsed. It does no I/O and never raises. Members never import one
 another.
 
-What reads the path is not asked where ``request.unclear`` says that the path has two readings; the policy refuses
-there.
+What reads the path reads nothing else, and answers held or failed: it also has ``covers(path) -> bool``. It is not asked
+where ``request.unclear`` says that the path has two readings; the policy refuses there.
 """
 
 from __future__ import annotations

@@ -27,8 +27,11 @@ class Path:
     failed: Failed
 
     def holds(self, request: AccessRequest, identity: Identity | None, now: float) -> Holds:
-        path = request.path
-        return HELD if path == self.whole or path.startswith(self.below) else self.failed
+        return HELD if self.covers(request.path) else self.failed
+
+    def covers(self, path: str) -> bool:
+        """Whether this path is under it."""
+        return path.startswith(self.below) or path == self.whole
 
 
 def parse(value: object) -> Path:

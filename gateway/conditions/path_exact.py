@@ -22,7 +22,11 @@ class PathExact:
     failed: Failed
 
     def holds(self, request: AccessRequest, identity: Identity | None, now: float) -> Holds:
-        return HELD if request.path == self.path else self.failed
+        return HELD if self.covers(request.path) else self.failed
+
+    def covers(self, path: str) -> bool:
+        """Whether this is that path."""
+        return path == self.path
 
 
 def parse(value: object) -> PathExact:

@@ -31,7 +31,11 @@ class PathRegex:
     failed: Failed
 
     def holds(self, request: AccessRequest, identity: Identity | None, now: float) -> Holds:
-        return HELD if self.expression.search(request.path) else self.failed
+        return HELD if self.covers(request.path) else self.failed
+
+    def covers(self, path: str) -> bool:
+        """Whether the expression is found in this path."""
+        return self.expression.search(path) is not None
 
 
 def parse(value: object) -> PathRegex:

@@ -60,7 +60,7 @@ class Hall:
 class ExpressProtocol(asyncio.Protocol):
     """One connection, while its messages are plain."""
 
-    __slots__ = ("_doors", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
+    __slots__ = ("_doors", "_from", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
 
     transport: asyncio.Transport
 
@@ -77,6 +77,7 @@ class ExpressProtocol(asyncio.Protocol):
         self._doors = self._hall.doors
         self._front: FrontProtocol | None = None
         self._peer: str | None = None
+        self._from = b""
         self._paused = False
         self._idle_since = 0.0
 
@@ -87,7 +88,7 @@ class ExpressProtocol(asyncio.Protocol):
         local, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         is_unix = isinstance(local, str)
         if isinstance(peer, tuple) and not is_unix:
-            self._peer = peer[0]
+            self._peer, self._from = peer[0], peer[0].encode()
         elif not is_unix:
             self._doors = None  # a peer that has no name any more is nobody's proxy
         if self._doors is not None and self._doors.is_internal((local, None) if is_unix else local[:2]):
@@ -131,13 +132,16 @@ class ExpressProtocol(asyncio.Protocol):
     def _answered_again(self, data: bytes) -> bool:
         """Whether ``data`` is like a question that was answered here before, and memory knows the answer."""
         try:
-            found = self._hall.familiar.find(data, self._peer)
-            reply = found and found[0].door.answer(found[1])
+            found = self._hall.familiar.find(data, self._from)
+            if found is None:
+                return False
+            known, uri = found
+            reply = known.door.again(known.request, known.standing, uri)
         except Exception:
             return False
-        if not found or not reply:
+        if reply is None:
             return False
-        self._say(reply, found[0].method, found[0].closes)
+        self._say(reply, known.method, known.closes)
         return True
 
     def _answered(self, data: bytes) -> bool:
@@ -154,7 +158,7 @@ class ExpressProtocol(asyncio.Protocol):
         if reply is None:
             return False
         if not isinstance(asked, Reply):
-            self._hall.familiar.remember(data, self._peer, door, message, asked)
+            self._hall.familiar.remember(data, self._from, door, message, asked)
         self._say(reply, message.method, message.closes)
         return True
 

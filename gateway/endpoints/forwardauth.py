@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from gateway import credentials, probes, replies, signals
+from gateway import credentials, probes, replies, signals, target
 from gateway.cache import Cache
-from gateway.check import Moment, weigh
+from gateway.check import Moment, Standing, stand, stands, weigh
 from gateway.credentials import CookieNames, Shown
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
 from gateway.model import AccessRequest, Allow, Challenge, Decision, Malformed, Missing, Question, Reply
+from gateway.policy import pick
 from gateway.replies import Speech
 from gateway.services.decide import decide
 from gateway.services.recall import Recall
@@ -96,10 +97,22 @@ class ForwardAuth:
         judge.cache.hits += 1
         return self._answer(decision, asked.request, moment.now)
 
-    def knows(self, asked: Asked) -> bool:
-        """Whether memory knows somebody by what is shown here."""
-        entries = [self.judge.cache.get(credential) for kind in asked.shown for credential, _ in kind]
-        return any(entry is not None and entry.identity is not None for entry in entries)
+    def stand(self, asked: Asked) -> Standing | None:
+        """What whoever asks may be answered, whatever the path."""
+        return stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
+
+    def again(self, request: AccessRequest, standing: Standing, raw: bytes) -> Reply | None:
+        """What ``standing`` says of this path, if it holds; ``request`` is all but the path. Unreadable where it cannot be
+        read."""
+        cache, moment = self.judge.cache, self.judge.clock()
+        if not stands(standing, cache, moment):
+            return None
+        uri, (path, unclear) = target.uri(raw)
+        decision = pick(standing.outcomes, path, unclear, standing.identity)
+        cache.hits += 1
+        if not isinstance(decision, Allow):
+            request = request._replace(uri=uri, path=path, unclear=unclear)
+        return self._answer(decision, request, moment.now)
 
     async def cold(self, request: AccessRequest) -> Reply:
         """The answer after asking storage for what memory missed."""

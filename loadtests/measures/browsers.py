@@ -7,7 +7,6 @@ Here: how a run is run. Not here: which runs there are and what their numbers sa
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +30,10 @@ from measures import FAN
 
 
 class Bed(NamedTuple):
-    """What every run lies in: the stack, the other endpoint's cookies, and files for a Traefik that keeps quiet."""
+    """What every run lies in: the stack, and the other endpoint's cookies."""
 
     stack: Stack
     devices: Path
-    proxy: Path
 
 
 def measure(quick: bool, tell: Tell) -> Section:
@@ -56,21 +54,13 @@ def bed(most: int) -> Iterator[Bed]:
         asyncio.run(populate(running, most))
         devices = running.work / "devices"
         devices.write_text("\n".join(baseline.prepare(running.place.url, list(runs.LOCUSTFILES), most)), "utf-8")
-        yield Bed(running, devices, quiet(running.proxy, running.work / "quiet"))
+        yield Bed(running, devices)
 
 
 async def populate(running: Stack, number: int) -> None:
     """So many people."""
     async with ground(running.place) as on:
         await people(on, number)
-
-
-def quiet(files: Path, copy: Path) -> Path:
-    """Traefik's files again, for one whose auth server is known to fail: it would say so for each request."""
-    shutil.copytree(files, copy)
-    static = copy / "traefik.yaml"
-    static.write_text(static.read_text("utf-8").replace("level: WARN", "level: FATAL"), "utf-8")
-    return copy
 
 
 def play(lies_in: Bed, run: Run) -> Outcome:
@@ -84,7 +74,7 @@ def play(lies_in: Bed, run: Run) -> Outcome:
         if not run.rig.proxied:
             return opened(run, running.port, f"http://{address}/auth", lies_in.devices, running)
         port = free_port()
-        with traefik(lies_in.proxy, port, {**running.told, "GATEWAY_URL": f"http://{address}"}):
+        with traefik(running.proxy, port, {**running.told, "GATEWAY_URL": f"http://{address}"}):
             return opened(run, port, "", lies_in.devices, running)
 
 

@@ -123,7 +123,9 @@ def stands(standing: Standing, memory: Memory, moment: Moment) -> bool:
     if key is None or entry is None:
         return True
     now = moment.now
-    return memory.get(key) is entry and now <= entry.ends and _fresh(entry, key, memory, now, Trust.MEMORY)
+    if now > entry.ends or memory.get(key) is not entry:
+        return False
+    return (now <= entry.idle_ends and now <= entry.stale) or _fresh(entry, key, memory, now, Trust.MEMORY)
 
 
 def identify(

@@ -6,7 +6,7 @@ whatever its effect. ``decide`` and ``explain`` are the same walk; neither does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from gateway.model import (
     Holds,
     Identity,
     Level,
+    Reply,
     Rule,
     Unclear,
     Unknown,
@@ -41,7 +42,7 @@ class CompiledRule:
     effect: str
     conditions: tuple[Any, ...]
     pathless: tuple[Any, ...]
-    paths: tuple[Any, ...]
+    covers: tuple[Callable[[str], bool], ...]
     outage: bool
 
 
@@ -131,10 +132,12 @@ def compile_policy(revision: int, apps: Iterable[tuple[int, App]]) -> Policy:
 
 
 class Outcome(NamedTuple):
-    """A decision, and what must cover the path for it; whatever else its rule asks has been looked at."""
+    """A decision, and what must cover the path for it; whatever else its rule asks has been looked at. ``reply`` has room
+    for what is said then, where that is the same each time."""
 
-    paths: tuple[Any, ...]
+    covers: tuple[Callable[[str], bool], ...]
     decision: Decision
+    reply: Reply | None = None
 
 
 def decide(
@@ -148,9 +151,9 @@ def decide(
         holds = _held(rule.pathless, request, subject, now)
         if isinstance(holds, Failed):
             continue
-        if rule.paths and request.unclear:
+        if rule.covers and request.unclear:
             return _unclear(app.name, rule.position, request.unclear, identity)
-        if _cover(rule.paths, request.path):
+        if covered(rule.covers, request.path):
             return _decision(app, rule, holds, identity, subject, key)
     return _default(app, identity)
 
@@ -166,18 +169,28 @@ def outcomes(
     for rule in app.rules:
         holds = _held(rule.pathless, request, subject, now)
         if not isinstance(holds, Failed):
-            found.append(Outcome(rule.paths, _decision(app, rule, holds, identity, subject, key)))
+            found.append(Outcome(rule.covers, _decision(app, rule, holds, identity, subject, key)))
     return (*found, Outcome((), _default(app, identity)))
 
 
-def pick(possible: Iterable[Outcome], path: str, unclear: str, identity: Identity | None) -> Decision:
+def pick(possible: Iterable[Outcome], path: str, unclear: str, identity: Identity | None) -> Outcome:
     """The one of these outcomes that is this path's."""
-    for paths, decision in possible:
-        if paths and unclear:
-            return _unclear(decision.app, decision.rule, unclear, identity)
-        if _cover(paths, path):
-            return decision
-    raise LookupError("the last outcome has no path")
+    for outcome in possible:
+        covers = outcome.covers
+        if unclear and covers:
+            decision = outcome.decision
+            return Outcome((), _unclear(decision.app, decision.rule, unclear, identity))
+        if covered(covers, path):
+            return outcome
+    raise LookupError("the last outcome covers every path")
+
+
+def covered(covers: tuple[Callable[[str], bool], ...], path: str) -> bool:
+    """Whether all of these conditions cover ``path``."""
+    for covers_it in covers:  # noqa: SIM110 - a loop costs half of what all() and a generator cost
+        if not covers_it(path):
+            return False
+    return True
 
 
 def walk(app: CompiledApp, request: AccessRequest, identity: Identity | None, now: float) -> Iterator[Step]:
@@ -207,8 +220,8 @@ def _compile_rule(position: int, rule: Rule) -> CompiledRule:
     written = [member for member in conditions.FAN if getattr(rule, member.KEY)]
     parsed = tuple(member.parse(_plain(getattr(rule, member.KEY))) for member in written)
     pathless = tuple(condition for condition in parsed if not condition.reads_path)
-    paths = tuple(condition for condition in parsed if condition.reads_path)
-    return CompiledRule(position, rule.policy, parsed, pathless, paths, rule.outage and rule.policy != "two_factor")
+    covers = tuple(condition.covers for condition in parsed if condition.reads_path)
+    return CompiledRule(position, rule.policy, parsed, pathless, covers, rule.outage and rule.policy != "two_factor")
 
 
 def _plain(value: object) -> object:
@@ -230,7 +243,7 @@ def _key_elsewhere(identity: Identity | None, app: CompiledApp) -> bool:
 
 def _verdict(rule: CompiledRule, request: AccessRequest, identity: Identity | None, now: float) -> Holds:
     """All of a rule's conditions, for whoever wants to know why."""
-    if request.unclear and rule.paths:
+    if request.unclear and rule.covers:
         holds = _held(rule.pathless, request, identity, now)
         return holds if isinstance(holds, Failed) else Unclear(request.unclear)
     return _held(rule.conditions, request, identity, now)
@@ -246,13 +259,6 @@ def _held(asked: Iterable[Any], request: AccessRequest, identity: Identity | Non
         if verdict is HELD:
             verdict = holds
     return verdict
-
-
-def _cover(paths: Iterable[Any], path: str) -> bool:
-    for condition in paths:  # noqa: SIM110 - a loop costs half of what all() and a generator cost
-        if not condition.covers(path):
-            return False
-    return True
 
 
 def _decision(

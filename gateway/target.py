@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 _METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
+_COMMON = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -37,6 +38,8 @@ class Unreadable(ValueError):
 
 def method(raw: bytes) -> str:
     """An upper-case method token."""
+    if (known := _COMMON.get(raw)) is not None:
+        return known
     text = raw.decode("latin-1")
     if len(text) > 32 or not _METHOD.fullmatch(text):
         raise Unreadable("method")
@@ -45,7 +48,7 @@ def method(raw: bytes) -> str:
 
 def scheme(raw: bytes) -> str:
     """``http`` or ``https``; Traefik says ``ws`` and ``wss`` for upgrades."""
-    found = _SCHEMES.get(raw.lower())
+    found = _SCHEMES.get(raw) or _SCHEMES.get(raw.lower())
     if found is None:
         raise Unreadable("scheme")
     return found

@@ -20,8 +20,8 @@ from gateway.check import Moment, Standing, stand, stands, weigh
 from gateway.credentials import CookieNames, Shown
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
-from gateway.model import AccessRequest, Allow, Challenge, Decision, Malformed, Missing, Question, Reply
-from gateway.policy import pick
+from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Malformed, Missing, Question, Reply
+from gateway.policy import Outcome, pick
 from gateway.replies import Speech
 from gateway.services.decide import decide
 from gateway.services.recall import Recall
@@ -55,6 +55,7 @@ class ForwardAuth:
         self.dialect = dialect
         self.judge = judge
         self.name = dialect.PATH.strip("/").rpartition("/")[2]
+        self._keys = {kind: (kind.__name__.lower(), self.name) for kind in (Allow, Challenge, Deny)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope["client"]
@@ -98,8 +99,11 @@ class ForwardAuth:
         return self._answer(decision, asked.request, moment.now)
 
     def stand(self, asked: Asked) -> Standing | None:
-        """What whoever asks may be answered, whatever the path."""
-        return stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
+        """What whoever asks may be answered, whatever the path; every allow is written already."""
+        standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
+        return standing and standing._replace(
+            outcomes=tuple([self._written(each, asked) for each in standing.outcomes])
+        )
 
     def again(self, request: AccessRequest, standing: Standing, raw: bytes) -> Reply | None:
         """What ``standing`` says of this path, if it holds; ``request`` is all but the path. Unreadable where it cannot be
@@ -108,11 +112,18 @@ class ForwardAuth:
         if not stands(standing, cache, moment):
             return None
         uri, (path, unclear) = target.uri(raw)
-        decision = pick(standing.outcomes, path, unclear, standing.identity)
+        _, decision, reply = pick(standing.outcomes, path, unclear, standing.identity)
         cache.hits += 1
-        if not isinstance(decision, Allow):
-            request = request._replace(uri=uri, path=path, unclear=unclear)
-        return self._answer(decision, request, moment.now)
+        if reply is None:
+            reply = self.dialect.write(
+                decision, request._replace(uri=uri, path=path, unclear=unclear), self.judge.speech
+            )
+        return self._said(decision, request, reply, moment.now)
+
+    def _written(self, outcome: Outcome, asked: Asked) -> Outcome:
+        if not isinstance(outcome.decision, Allow):
+            return outcome
+        return outcome._replace(reply=self.dialect.write(outcome.decision, asked.request, self.judge.speech))
 
     async def cold(self, request: AccessRequest) -> Reply:
         """The answer after asking storage for what memory missed."""
@@ -125,15 +136,18 @@ class ForwardAuth:
         return self._answer(decision, request, judge.clock().now)
 
     def _answer(self, decision: Decision, request: AccessRequest, now: float) -> Reply:
+        return self._said(decision, request, self.dialect.write(decision, request, self.judge.speech), now)
+
+    def _said(self, decision: Decision, request: AccessRequest, reply: Reply, now: float) -> Reply:
+        """Counted, noted and, where somebody listens, told."""
         cache = self.judge.cache
-        outcome = _outcome(decision)
-        reply: Reply = self.dialect.write(decision, request, self.judge.speech)
-        self._count(outcome)
+        key = self._keys[type(decision)]
+        cache.counters[key] = cache.counters.get(key, 0) + 1
         if isinstance(decision, Allow) and decision.key is not None:
             cache.seen[decision.key] = now
             cache.accessed[decision.app] = now
-        if signals.decided.receivers and signals.decided.has_receivers_for(outcome):
-            signals.decided.send(outcome, request=request, decision=decision, door=self.name, reply=reply)
+        if signals.decided.receivers and signals.decided.has_receivers_for(key[0]):
+            signals.decided.send(key[0], request=request, decision=decision, door=self.name, reply=reply)
         return reply
 
     def _refuse(self, refusal: Malformed) -> Reply:
@@ -164,9 +178,3 @@ class ForwardAuth:
     def _count(self, outcome: str) -> None:
         counters, key = self.judge.cache.counters, (outcome, self.name)
         counters[key] = counters.get(key, 0) + 1
-
-
-def _outcome(decision: Decision) -> str:
-    if isinstance(decision, Allow):
-        return "allow"
-    return "challenge" if isinstance(decision, Challenge) else "deny"

@@ -14,7 +14,7 @@ from asking import Answer, Line, question, request
 from databases import Cluster
 from gateway import check, policy, tokens
 from gateway.cache import Cache
-from gateway.conditions import path
+from gateway.conditions import groups
 from gateway.dialects import traefik
 from gateway.endpoints import forwardauth
 from gateway.services import recall
@@ -29,8 +29,8 @@ PLACES: dict[str, tuple[Any, str]] = {
     "memory": (Cache, "get"),
     "trust in memory": (Cache, "trust"),
     "the rule engine": (policy, "decide"),
-    "a rule": (policy, "_cover"),
-    "a condition": (path.Path, "covers"),
+    "a rule": (policy, "covered"),
+    "a condition": (groups.Groups, "holds"),
     "the policy's table": (policy.Policy, "app"),
     "writing the answer": (traefik, "write"),
 }

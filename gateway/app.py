@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import secrets
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ PORTAL = "portal"
 
 class Gateway:
     """One process of the product, as an ASGI application. ``url`` and ``listen_url`` are of the database; ``internal``
-    is the address of the second socket, ``seats`` a directory that the workers of one replica share."""
+    is the address of the second socket, ``seats`` a directory that the workers of one replica share; ``settled`` is
+    called once everything is warm."""
 
     def __init__(
         self,
@@ -58,8 +60,9 @@ class Gateway:
         config: Any = None,
         internal: tuple[str, int | None] | None = None,
         seats: Path | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
-        self.settings = settings
+        self.settings, self.settled = settings, settled
         self.cache = Cache(ring, _bounds(settings))
         self.store = Store(url, settings.database.pool_size)
         self.recall = self._make_recall()
@@ -68,7 +71,7 @@ class Gateway:
         self.ground = Ground(self.store, self.ear.acks, lambda: self.cache.ring, lambda: clocks.moment().wall)
         self.signin = SignIn(self.ground, _limits(settings))
         self.reload = Reload(self.ground, config, settings.portal_host) if config else None
-        self.news = News()
+        self.news = News(self.cache.counters)
         self._tasks: list[asyncio.Task[None]] = []
         self._doors = self._make_doors(internal)
 
@@ -93,6 +96,7 @@ class Gateway:
         watching = watch_store(self.cache, clocks.boot, lambda: pool.probe(self.store.url))
         self._tasks.append(asyncio.create_task(watching, name="watch"))
         await self.metrics.seat.take()
+        self.settled()
 
     async def stop(self) -> None:
         """Write what was collected; the ear closes last, so that fences are answered until then."""
@@ -176,7 +180,7 @@ class Gateway:
             forwarded.Trust(trust.proxies, trust.unix, trust.secret.encode()),
             names(secure=self.settings.secure_cookies),
             clocks.moment,
-            Speech(url, self._login_url, self._denied_page, lambda: secrets.token_hex(8)),
+            Speech(url, self._login_url, self._denied_page, _request_id),
         )
 
     def _login_url(self, url: str) -> str:
@@ -246,6 +250,11 @@ class Gateway:
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _request_id() -> str:
+    """To find an answer again: unique, and no secret."""
+    return f"{random.getrandbits(64):016x}"
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -13,6 +13,7 @@ import signal
 import threading
 from pathlib import Path
 
+from gateway import collector
 from gateway import settings as settings_room
 from gateway.app import Gateway
 from gateway.endpoints.listening import Address, address
@@ -40,7 +41,16 @@ def create(seats: Path | None = None) -> Gateway:
 def build(settings: Settings, url: str, directory: Path, internal: Address, seats: Path | None = None) -> Gateway:
     """The application on the database ``url``; its metrics answer on the socket bound to ``internal``."""
     listen_url = settings.database.listen_url or url
-    return Gateway(settings, keys(settings, url), url, listen_url, config=directory, internal=internal, seats=seats)
+    return Gateway(
+        settings,
+        keys(settings, url),
+        url,
+        listen_url,
+        config=directory,
+        internal=internal,
+        seats=seats,
+        settled=collector.settle,
+    )
 
 
 def keys(settings: Settings, url: str) -> Ring:

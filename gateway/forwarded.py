@@ -16,8 +16,8 @@ Network = IPv4Network | IPv6Network
 SECRET_HEADER = b"x-gateway-secret"
 _LONGEST = len("0000:0000:0000:0000:0000:ffff:192.168.100.200")
 """Characters of the longest address: what a stranger writes beyond that is not remembered."""
-_LONG = 128
-"""Bytes of a header beyond which it is read each time."""
+_LONG, _MOST = 128, 4096
+"""Bytes of a header beyond which it is read each time, and how many are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Trust:
     networks: tuple[Network, ...] = ()
     unix: bool = False
     secret: bytes = field(default=b"", repr=False)
+    _clients: dict[bytes, Address | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def believes(self, peer: str | None, secret: bytes) -> bool:
         """Whether the sender of a question is a trusted proxy."""
@@ -41,19 +42,21 @@ class Trust:
         """The client's address: the first from the right of X-Forwarded-For that is no trusted proxy, or None if that
         entry is not an address (then no network condition holds). Who asks is the proxy, never the client: a proxy that
         names nobody must not open what its own network may see."""
-        if len(forwarded_for) > _LONG:
-            return _client.__wrapped__(forwarded_for, self.networks)
-        return _client(forwarded_for, self.networks)
+        known = self._clients
+        if forwarded_for in known:
+            return known[forwarded_for]
+        found = self._nearest(forwarded_for)
+        if len(forwarded_for) <= _LONG and len(known) < _MOST:
+            known[forwarded_for] = found
+        return found
 
-
-@lru_cache(maxsize=4096)
-def _client(forwarded_for: bytes, networks: tuple[Network, ...]) -> Address | None:
-    nearest: Address | None = None
-    for text in reversed(forwarded_for.decode("latin-1").split(",")):
-        nearest = address(text.strip(" \t"))
-        if nearest is None or not _inside(nearest, networks):
-            return nearest
-    return nearest
+    def _nearest(self, forwarded_for: bytes) -> Address | None:
+        nearest: Address | None = None
+        for text in reversed(forwarded_for.decode("latin-1").split(",")):
+            nearest = address(text.strip(" \t"))
+            if nearest is None or not _inside(nearest, self.networks):
+                return nearest
+        return nearest
 
 
 def address(text: str) -> Address | None:

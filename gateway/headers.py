@@ -40,9 +40,18 @@ class Block(list[tuple[bytes, bytes]]):
 
     __slots__ = ("raw",)
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], raw: bytes) -> None:
         super().__init__(headers)
-        self.raw = _lines(self)
+        self.raw = raw
+
+    def plus(self, more: Headers) -> Block:
+        """These headers and ``more`` behind them."""
+        return Block([*self, *more], self.raw + lines(more))
+
+
+def block(headers: Headers) -> Block:
+    """``headers`` with their bytes."""
+    return Block(headers, _lines(headers))
 
 
 def lines(headers: Headers) -> bytes:
@@ -55,10 +64,10 @@ def render(template: Template, identity: Identity | None) -> Headers | None:
     values = _values(identity)
     if values is None:
         return None
-    block = [(name.lower().encode(), _fill(pattern, values, identity)) for name, pattern in template]
-    if sum(len(name) + len(value) + 4 for name, value in block) > LIMIT:
+    found = [(name.lower().encode(), _fill(pattern, values, identity)) for name, pattern in template]
+    if sum(len(name) + len(value) + 4 for name, value in found) > LIMIT:
         return None
-    return Block(ANSWER + block)
+    return block(ANSWER + found)
 
 
 def template(configured: Iterable[tuple[str, str]]) -> Template:

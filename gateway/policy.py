@@ -176,9 +176,10 @@ def outcomes(
 def pick(possible: Iterable[Outcome], path: str, unclear: str, identity: Identity | None) -> Outcome:
     """The one of these outcomes that is this path's."""
     for outcome in possible:
-        covers = outcome.covers
-        if unclear and covers:
-            decision = outcome.decision
+        covers, decision, _ = outcome
+        if not covers:
+            return outcome
+        if unclear:
             return Outcome((), _unclear(decision.app, decision.rule, unclear, identity))
         if covered(covers, path):
             return outcome

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple, assert_never
 from urllib.parse import unquote
 
+from gateway.headers import Block, block
 from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Headers, Malformed, Reply
 from gateway.tokens import PREFIXES
 
@@ -66,8 +67,13 @@ def challenge(decision: Challenge, request: AccessRequest, speech: Speech) -> Re
 
 def unauthorized(decision: Challenge, speech: Speech, more: Headers | None = None) -> Reply:
     """401 with the place to sign in, for whoever is not a person at an address bar."""
-    realm = (b"www-authenticate", f'Session realm="{speech.portal_url}"'.encode())
-    return _problem(401, "G120", decision.reason, speech, [realm, *(more or [])])
+    realm = _realm(speech.portal_url)
+    return _problem(401, "G120", decision.reason, speech, realm.plus(more) if more else realm)
+
+
+@lru_cache(maxsize=16)
+def _realm(portal_url: str) -> Block:
+    return block([(b"www-authenticate", f'Session realm="{portal_url}"'.encode())])
 
 
 def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
@@ -136,14 +142,17 @@ def return_url(request: AccessRequest) -> str:
 
 def problem(status: int, code: str, reason: str, request_id: bytes, more: Headers | None = None) -> Reply:
     """A problem document (RFC 9457) with a stable code."""
-    body = b'%b"%b"}' % (_document(status, code, reason), request_id)
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        _NO_STORE,
-        (b"x-request-id", request_id),
-    ]
-    return Reply(status, headers + (more or []), body)
+    begun = _document(status, code, reason)
+    body = b'%b"%b"}' % (begun, request_id)
+    always = _always(len(body))
+    headers = Block([*always, (b"x-request-id", request_id)], b"%bx-request-id: %b\r\n" % (always.raw, request_id))
+    return Reply(status, headers.plus(more) if more else headers, body)
+
+
+@lru_cache(maxsize=1024)
+def _always(length: int) -> Block:
+    """The headers of every problem document of this length."""
+    return block([(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % length), _NO_STORE])
 
 
 @lru_cache(maxsize=1024)

@@ -9,8 +9,8 @@ weakly by default). Nothing here has state.
   trusted from then. ``offset`` is wall clock minus boot clock.
 - ``deaf(ear; reason)``: the ear lost its connection, or the clock jumped.
 - ``signed_in(SignIn; user, session)``, ``signed_out(SignIn; sessions)``: a person did; ids only.
-- ``decided(outcome; request, decision, door, reply)``: one check was answered ("allow", "challenge", "deny", "malformed").
-  Sent only while somebody listens to that outcome, because on the hot path even a signal has a price.
+- ``decided[outcome](door; request, decision, reply)``: one check was answered; a signal for each of OUTCOMES. Sent only
+  while somebody listens to it, because on the hot path even a signal has a price.
 """
 
 from __future__ import annotations
@@ -24,4 +24,5 @@ hearing = _names.signal("hearing")
 deaf = _names.signal("deaf")
 signed_in = _names.signal("signed_in")
 signed_out = _names.signal("signed_out")
-decided = _names.signal("decided")
+OUTCOMES = ("allow", "challenge", "deny", "malformed", "unavailable")
+decided = {outcome: _names.signal(f"decided {outcome}") for outcome in OUTCOMES}

@@ -39,7 +39,7 @@ LENGTH = 4 + (_HEAD + _SECRET + _MAC) * 4 // 3
 CHECKSUM = 9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ring:
     """The signing keys, by id, and the digest key, which outlives them. ``withdrawn`` keys are refused."""
 
@@ -102,7 +102,8 @@ def unsealed(text: str) -> str:
 
 
 def _mac(ring: Ring, kind: str, body: bytes) -> bytes:
-    return hmac.digest(ring.derived[body[:_KEY_ID], kind], body, "sha256")[:_MAC]
+    """Keyed BLAKE2b (RFC 7693 section 2.9): a MAC by itself, at a fraction of what HMAC costs inside a server."""
+    return blake2b(body, key=ring.derived[body[:_KEY_ID], kind], digest_size=_MAC).digest()
 
 
 def _encode(raw: bytes) -> str:

@@ -22,7 +22,8 @@ settings_fields
 settings_source
 settings
 tokens passwords target                                              small pure tools
-questions forwarded headers replies appsview
+questions forwarded headers appsview
+replies
 originals handshakes
 conditions credentials logins dialects                               the fans of judgement
 appsfile policy probes

@@ -13,11 +13,13 @@ import serving
 from gateway import signals
 
 ALL = {name: signal for name, signal in vars(signals).items() if isinstance(signal, Signal)}
+ALL |= {f"decided[{outcome}]": signal for outcome, signal in signals.decided.items()}
 
 
 def test_every_signal_is_explained_with_what_it_carries() -> None:
-    said = set(re.findall(r"``(\w+)\([\w ]+; [\w, ]+\)``", signals.__doc__ or ""))
-    assert said == set(ALL) == {"changed", "hearing", "deaf", "signed_in", "signed_out", "decided"}
+    said = set(re.findall(r"``(\w+)(?:\[outcome\])?\([\w ]+; [\w, ]+\)``", signals.__doc__ or ""))
+    assert said == {name.partition("[")[0] for name in ALL}
+    assert set(signals.decided) == {"allow", "challenge", "deny", "malformed", "unavailable"}
 
 
 def test_a_receiver_that_nobody_else_holds_still_hears() -> None:
@@ -45,5 +47,5 @@ def test_a_gateway_hears_its_own_ear_alone_and_nothing_once_it_has_stopped(datab
 
 @pytest.mark.parametrize("outcome", ["allow", "challenge"])
 def test_nobody_listens_to_what_is_let_in_or_asked_to_sign_in(served: serving.Served, outcome: str) -> None:
-    assert signals.decided.has_receivers_for("deny")
-    assert not signals.decided.has_receivers_for(outcome)
+    assert signals.decided["deny"].receivers
+    assert not signals.decided[outcome].receivers

@@ -27,6 +27,7 @@ from gateway.services.decide import decide
 from gateway.services.recall import Recall
 
 logger = logging.getLogger("gateway.door")
+_LET_IN = signals.decided["allow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class ForwardAuth:
         self.dialect = dialect
         self.judge = judge
         self.name = dialect.PATH.strip("/").rpartition("/")[2]
-        self._keys = {kind: (kind.__name__.lower(), self.name) for kind in (Allow, Challenge, Deny)}
+        self._outcomes = {kind: kind.__name__.lower() for kind in (Allow, Challenge, Deny)}
+        self._keys = {outcome: (outcome, self.name) for outcome in (*signals.OUTCOMES, "probe")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope["client"]
@@ -114,10 +116,9 @@ class ForwardAuth:
         uri, (path, unclear) = target.uri(raw)
         _, decision, reply = pick(standing.outcomes, path, unclear, standing.identity)
         cache.hits += 1
-        if reply is None:
-            reply = self.dialect.write(
-                decision, request._replace(uri=uri, path=path, unclear=unclear), self.judge.speech
-            )
+        if reply is None or _LET_IN.receivers:
+            request = _at(request, uri, path, unclear)
+            reply = reply or self.dialect.write(decision, request, self.judge.speech)
         return self._said(decision, request, reply, moment.now)
 
     def _written(self, outcome: Outcome, asked: Asked) -> Outcome:
@@ -140,27 +141,27 @@ class ForwardAuth:
 
     def _said(self, decision: Decision, request: AccessRequest, reply: Reply, now: float) -> Reply:
         """Counted, noted and, where somebody listens, told."""
-        cache = self.judge.cache
-        key = self._keys[type(decision)]
-        cache.counters[key] = cache.counters.get(key, 0) + 1
+        outcome = self._outcomes[type(decision)]
+        self._count(outcome)
         if isinstance(decision, Allow) and decision.key is not None:
-            cache.seen[decision.key] = now
-            cache.accessed[decision.app] = now
-        if signals.decided.receivers and signals.decided.has_receivers_for(key[0]):
-            signals.decided.send(key[0], request=request, decision=decision, door=self.name, reply=reply)
+            cache = self.judge.cache
+            cache.seen[decision.key] = cache.accessed[decision.app] = now
+        return self._tell(outcome, request, decision, reply)
+
+    def _tell(self, outcome: str, request: AccessRequest | None, decision: Decision | Malformed, reply: Reply) -> Reply:
+        signal = signals.decided[outcome]
+        if signal.receivers:
+            signal.send(self.name, request=request, decision=decision, reply=reply)
         return reply
 
     def _refuse(self, refusal: Malformed) -> Reply:
         self._count("malformed")
         reply: Reply = self.dialect.refuse(replies.malformed(refusal, self.judge.speech))
-        signals.decided.send("malformed", request=None, decision=refusal, door=self.name, reply=reply)
-        return reply
+        return self._tell("malformed", None, refusal, reply)
 
     def _unavailable(self, code: str, reason: str) -> Reply:
         reply = self._no_answer(code, reason)
-        refusal = Malformed(code, reason, reply.status)
-        signals.decided.send("unavailable", request=None, decision=refusal, door=self.name, reply=reply)
-        return reply
+        return self._tell("unavailable", None, Malformed(code, reason, reply.status), reply)
 
     def _no_answer(self, code: str, reason: str) -> Reply:
         self._count("unavailable")
@@ -176,5 +177,10 @@ class ForwardAuth:
         return replies.unavailable(probes.CODE, f"the doctor asked at the door of {self.name}", 1, self.judge.speech)
 
     def _count(self, outcome: str) -> None:
-        counters, key = self.judge.cache.counters, (outcome, self.name)
+        counters, key = self.judge.cache.counters, self._keys[outcome]
         counters[key] = counters.get(key, 0) + 1
+
+
+def _at(asked: AccessRequest, uri: str, path: str, unclear: str) -> AccessRequest:
+    method, scheme, host, authority, _, _, _, client, headers = asked
+    return AccessRequest(method, scheme, host, authority, path, unclear, uri, client, headers)

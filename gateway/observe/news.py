@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway import signals
 from gateway.model import AccessRequest, Deny, Malformed, Reply
+from gateway.observe.floods import Flood
 
 logger = logging.getLogger("gateway")
 
 
 class News:
-    """Connected once by ``app``; remembers only what it said last about the ear."""
+    """Connected once by ``app``; remembers only what it said last about the ear. ``counters`` are those of all decisions,
+    by outcome and door."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Mapping[tuple[str, str], int] | None = None) -> None:
         self._hearing = False
+        told: dict[str, Callable[..., None]] = {
+            "deny": self.denied,
+            "malformed": self.malformed,
+            "unavailable": self.unavailable,
+        }
+        self._floods = [
+            Flood(outcome, receiver, {} if counters is None else counters) for outcome, receiver in told.items()
+        ]
 
     def connect(self) -> None:
         """Listen to what is worth a line. Allows and challenges are not, so nobody listens to them."""
@@ -23,22 +34,17 @@ class News:
         signals.deaf.connect(self.lost, weak=False)
         signals.signed_in.connect(self.signed_in, weak=False)
         signals.signed_out.connect(self.signed_out, weak=False)
-        signals.decided.connect(self.denied, sender="deny", weak=False)
-        signals.decided.connect(self.malformed, sender="malformed", weak=False)
-        signals.decided.connect(self.unavailable, sender="unavailable", weak=False)
+        for flood in self._floods:
+            flood.connect()
 
     def disconnect(self) -> None:
         """Listen no more."""
-        for signal, receiver in (
-            (signals.hearing, self.heard),
-            (signals.deaf, self.lost),
-            (signals.signed_in, self.signed_in),
-            (signals.signed_out, self.signed_out),
-            (signals.decided, self.denied),
-            (signals.decided, self.malformed),
-            (signals.decided, self.unavailable),
-        ):
-            signal.disconnect(receiver)
+        signals.hearing.disconnect(self.heard)
+        signals.deaf.disconnect(self.lost)
+        signals.signed_in.disconnect(self.signed_in)
+        signals.signed_out.disconnect(self.signed_out)
+        for flood in self._floods:
+            flood.disconnect()
 
     def heard(self, sender: object, **_: object) -> None:
         """Said once, when the ear begins to hear."""
@@ -59,7 +65,7 @@ class News:
         """Ids of what ended."""
         logger.info("signed out", extra={"sessions": sessions})
 
-    def denied(self, sender: str, request: AccessRequest, decision: Deny, door: str, reply: Reply) -> None:
+    def denied(self, door: str, request: AccessRequest, decision: Deny, reply: Reply) -> None:
         """Who was refused where, by which rule and why. Never the path: shares are secrets."""
         identity = decision.identity
         logger.info(
@@ -77,11 +83,11 @@ class News:
             },
         )
 
-    def malformed(self, sender: str, request: None, decision: Malformed, door: str, reply: Reply) -> None:
+    def malformed(self, door: str, request: None, decision: Malformed, reply: Reply) -> None:
         """What could not be read, by name only."""
         logger.warning("refused to read a question", extra=_refusal(decision, door, reply))
 
-    def unavailable(self, sender: str, request: None, decision: Malformed, door: str, reply: Reply) -> None:
+    def unavailable(self, door: str, request: None, decision: Malformed, reply: Reply) -> None:
         """Nobody knew, and nobody could be asked."""
         logger.warning("could not answer", extra=_refusal(decision, door, reply))
 

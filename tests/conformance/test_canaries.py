@@ -20,7 +20,7 @@ from asking import Answer, Line, ask, question, request
 from databases import Cluster
 from endpoints.person import COOKIE, ORIGIN, Person
 from gateway import policy, tokens
-from gateway.observe import logs
+from gateway.observe import floods, logs
 from serving import Served
 
 WORD = "canary" + secrets.token_hex(6)
@@ -181,10 +181,19 @@ def rows_of(url: str) -> str:
         )
 
 
+def remembered(served: serving.Served) -> str:
+    """What the express door keeps of heads that it has read."""
+    familiar = served._server.lifespan.state["gateway.express"].familiar
+    known = [*familiar._people.values(), *familiar._strangers.values()]
+    assert known
+    return "".join(f"{each.request.headers} {each.request._asdict()} {each.standing}" for each in known)
+
+
 def test_no_secret_is_written_anywhere(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(serving, "PASSWORD", SECRET["password"])
+    monkeypatch.setattr(floods, "MOST", 1_000_000)  # every line there is
     with cluster.database() as url, written() as stream:
         with serving.serve(url, tmp_path) as served:
             served.user("alice", ["users"])
@@ -199,6 +208,7 @@ def test_no_secret_is_written_anywhere(
                 repr(served.gateway.settings)
                 + repr(served.gateway.cache.ring)
                 + repr(list(served.gateway.cache._known))
+                + remembered(served)
             )
         everything = journeys.tokens
         log = stream.getvalue()

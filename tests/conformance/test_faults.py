@@ -14,7 +14,6 @@ from asking import Answer, Line, question, request
 from databases import Cluster
 from gateway import check, policy, tokens
 from gateway.cache import Cache
-from gateway.conditions import groups
 from gateway.dialects import traefik
 from gateway.endpoints import forwardauth
 from gateway.services import recall
@@ -30,7 +29,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "trust in memory": (Cache, "trust"),
     "the rule engine": (policy, "decide"),
     "a rule": (policy, "covered"),
-    "a condition": (groups.Groups, "holds"),
+    "conditions": (policy, "_held"),
     "the policy's table": (policy.Policy, "app"),
     "writing the answer": (traefik, "write"),
 }
@@ -80,7 +79,7 @@ def test_a_fault_anywhere_is_a_no(
     assert served.check(cookie=cookie, more=unheard)["remote-user"] == "alice"
 
 
-@pytest.mark.parametrize("place", ["memory", "trust in memory", "a rule", "a condition", "writing the answer"])
+@pytest.mark.parametrize("place", ["memory", "trust in memory", "a rule"])
 def test_a_fault_is_a_no_for_a_head_that_was_read_before(
     known: tuple[Served, str], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

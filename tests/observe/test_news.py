@@ -60,7 +60,7 @@ def test_a_sign_in_and_a_sign_out_are_said_by_their_ids(news: News, caplog: pyte
 def test_a_denial_says_who_where_and_why_but_not_which_path(news: News, caplog: pytest.LogCaptureFixture) -> None:
     asked = request({b"cookie": b"canary"}, path="/share/canary")
     denial = Deny("app", 2, "G133", "a rule of this app refuses this request", person("alice"))
-    signals.decided.send("deny", request=asked, decision=denial, door="traefik", reply=REPLY)
+    signals.decided["deny"].send("traefik", request=asked, decision=denial, reply=REPLY)
     assert said(caplog) == [
         (
             "INFO",
@@ -82,14 +82,14 @@ def test_a_denial_says_who_where_and_why_but_not_which_path(news: News, caplog: 
 
 def test_a_denial_of_nobody_from_nowhere_is_said_too(news: News, caplog: pytest.LogCaptureFixture) -> None:
     denial = Deny("", 0, "G137", "no app here owns this host")
-    signals.decided.send("deny", request=request(client=""), decision=denial, door="nginx", reply=Reply(403, []))
+    signals.decided["deny"].send("nginx", request=request(client=""), decision=denial, reply=Reply(403, []))
     fields = said(caplog)[0][2]
     assert (fields["user"], fields["client"], fields["request_id"]) == ("", "", "")
 
 
 def test_what_could_not_be_read_is_said_with_its_code(news: News, caplog: pytest.LogCaptureFixture) -> None:
     refusal = Malformed("G101", "this peer is not a trusted proxy", 403)
-    signals.decided.send("malformed", request=None, decision=refusal, door="traefik", reply=REPLY)
+    signals.decided["malformed"].send("traefik", request=None, decision=refusal, reply=REPLY)
     fields = {"code": "G101", "reason": "this peer is not a trusted proxy", "door": "traefik", "request_id": "0123abcd"}
     assert said(caplog) == [("WARNING", "refused to read a question", fields)]
 
@@ -101,7 +101,7 @@ def test_after_it_is_disconnected_nothing_is_said(caplog: pytest.LogCaptureFixtu
     signals.hearing.send("ear", sent=1.0, offset=2.0)
     signals.deaf.send("ear", reason="gone")
     refusal = Malformed("G101", "no")
-    signals.decided.send("malformed", request=None, decision=refusal, door="traefik", reply=REPLY)
+    signals.decided["malformed"].send("traefik", request=None, decision=refusal, reply=REPLY)
     assert said(caplog) == []
 
 
@@ -109,6 +109,6 @@ def test_that_nobody_could_be_asked_is_said_with_the_id_that_the_caller_got(
     news: News, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusal = Malformed("G303", "the database does not answer", 503)
-    signals.decided.send("unavailable", request=None, decision=refusal, door="traefik", reply=REPLY)
+    signals.decided["unavailable"].send("traefik", request=None, decision=refusal, reply=REPLY)
     fields = {"code": "G303", "reason": "the database does not answer", "door": "traefik", "request_id": "0123abcd"}
     assert said(caplog) == [("WARNING", "could not answer", fields)]

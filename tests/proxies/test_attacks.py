@@ -57,15 +57,14 @@ def judgements() -> Iterator[list[tuple[str, str, str]]]:
     """Method, host and target of everything that is let in meanwhile, as the gateway read them."""
     judged = []
 
-    def hear(outcome: str, *, request: AccessRequest | None, **unused: object) -> None:
-        if outcome == "allow" and request is not None:
-            judged.append((request.method, request.host, request.uri))
+    def hear(door: str, *, request: AccessRequest, **unused: object) -> None:
+        judged.append((request.method, request.host, request.uri))
 
-    signals.decided.connect(hear, weak=False)
+    signals.decided["allow"].connect(hear, weak=False)
     try:
         yield judged
     finally:
-        signals.decided.disconnect(hear)
+        signals.decided["allow"].disconnect(hear)
 
 
 def _await_app(ground: Ground) -> None:

@@ -35,28 +35,9 @@ _GROUP = re.compile(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?")
 Template = tuple[tuple[str, str], ...]
 
 
-class Block(list[tuple[bytes, bytes]]):
-    """Headers that are said again and again, and so are kept as the bytes of a message, too."""
-
-    __slots__ = ("raw",)
-
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]], raw: bytes) -> None:
-        super().__init__(headers)
-        self.raw = raw
-
-    def plus(self, more: Headers) -> Block:
-        """These headers and ``more`` behind them."""
-        return Block([*self, *more], self.raw + lines(more))
-
-
-def block(headers: Headers) -> Block:
-    """``headers`` with their bytes."""
-    return Block(headers, _lines(headers))
-
-
 def lines(headers: Headers) -> bytes:
     """``headers`` as they stand in a message."""
-    return headers.raw if type(headers) is Block else _lines(headers)
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def render(template: Template, identity: Identity | None) -> Headers | None:
@@ -67,7 +48,7 @@ def render(template: Template, identity: Identity | None) -> Headers | None:
     found = [(name.lower().encode(), _fill(pattern, values, identity)) for name, pattern in template]
     if sum(len(name) + len(value) + 4 for name, value in found) > LIMIT:
         return None
-    return block(ANSWER + found)
+    return ANSWER + found
 
 
 def template(configured: Iterable[tuple[str, str]]) -> Template:
@@ -82,10 +63,6 @@ def template(configured: Iterable[tuple[str, str]]) -> Template:
             if field is not None and (field not in FIELDS or spec or conversion):
                 raise ValueError(f"{name}: there is no {{{field}}}; there are {', '.join(FIELDS)}")
     return checked
-
-
-def _lines(headers: Headers) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _values(identity: Identity | None) -> Mapping[str, str] | None:

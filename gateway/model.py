@@ -177,11 +177,31 @@ HELD = Held()
 
 
 class Reply(NamedTuple):
-    """An HTTP answer, whatever the caller's dialect."""
+    """An HTTP answer, whatever the caller's dialect. ``raw`` is the headers as they stand in a message, where that was at
+    hand."""
 
     status: int
     headers: Headers
     body: bytes = b""
+    raw: bytes = b""
+
+
+class Form(NamedTuple):
+    """A refusal that is the same each time but for its request id, the last header and the last word of the body."""
+
+    status: int
+    headers: Headers
+    raw: bytes
+    body: bytes
+
+    def fill(self, request_id: bytes) -> Reply:
+        """The refusal with this id."""
+        return Reply(
+            self.status,
+            [*self.headers, (b"x-request-id", request_id)],
+            b'%b"%b"}' % (self.body, request_id),
+            b"%bx-request-id: %b\r\n" % (self.raw, request_id),
+        )
 
 
 @dataclass(frozen=True, slots=True)

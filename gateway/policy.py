@@ -22,6 +22,7 @@ from gateway.model import (
     Decision,
     Deny,
     Failed,
+    Form,
     Headers,
     Holds,
     Identity,
@@ -133,11 +134,11 @@ def compile_policy(revision: int, apps: Iterable[tuple[int, App]]) -> Policy:
 
 class Outcome(NamedTuple):
     """A decision, and what must cover the path for it; whatever else its rule asks has been looked at. ``reply`` has room
-    for what is said then, where that is the same each time."""
+    for what is said then, where that is the same each time (but for the request id of a ``Form``)."""
 
     covers: tuple[Callable[[str], bool], ...]
     decision: Decision
-    reply: Reply | None = None
+    reply: Reply | Form | None = None
 
 
 def decide(
@@ -173,15 +174,13 @@ def outcomes(
     return (*found, Outcome((), _default(app, identity)))
 
 
-def pick(possible: Iterable[Outcome], path: str, unclear: str, identity: Identity | None) -> Outcome:
-    """The one of these outcomes that is this path's."""
+def pick(possible: Iterable[Outcome], path: str) -> Outcome:
+    """The one of these outcomes that is this path's, which has one reading."""
     for outcome in possible:
-        covers, decision, _ = outcome
-        if not covers:
-            return outcome
-        if unclear:
-            return Outcome((), _unclear(decision.app, decision.rule, unclear, identity))
-        if covered(covers, path):
+        for covers in outcome[0]:
+            if not covers(path):
+                break
+        else:
             return outcome
     raise LookupError("the last outcome covers every path")
 

@@ -13,14 +13,16 @@ from functools import lru_cache
 from typing import NamedTuple, assert_never
 from urllib.parse import unquote
 
-from gateway.headers import Block, block
-from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Headers, Malformed, Reply
+from gateway.headers import lines
+from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Form, Headers, Malformed, Reply
 from gateway.tokens import PREFIXES
 
 RETURN_LIMIT = 2048
 _NO_STORE = (b"cache-control", b"no-store")
 _PROGRAMS = (b"x-requested-with", b"upgrade", b"sec-websocket-key")
 """Headers that no address bar sends: XMLHttpRequest by old habit, and a WebSocket's handshake (Traefik drops Upgrade)."""
+HEADERS = frozenset({b"sec-fetch-mode", b"accept", *_PROGRAMS})
+"""All that is read here of a visitor's headers."""
 
 
 class Speech(NamedTuple):
@@ -67,13 +69,8 @@ def challenge(decision: Challenge, request: AccessRequest, speech: Speech) -> Re
 
 def unauthorized(decision: Challenge, speech: Speech, more: Headers | None = None) -> Reply:
     """401 with the place to sign in, for whoever is not a person at an address bar."""
-    realm = _realm(speech.portal_url)
-    return _problem(401, "G120", decision.reason, speech, realm.plus(more) if more else realm)
-
-
-@lru_cache(maxsize=16)
-def _realm(portal_url: str) -> Block:
-    return block([(b"www-authenticate", f'Session realm="{portal_url}"'.encode())])
+    realm = (b"www-authenticate", f'Session realm="{speech.portal_url}"'.encode())
+    return _problem(401, "G120", decision.reason, speech, [realm, *(more or [])])
 
 
 def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
@@ -142,20 +139,27 @@ def return_url(request: AccessRequest) -> str:
 
 def problem(status: int, code: str, reason: str, request_id: bytes, more: Headers | None = None) -> Reply:
     """A problem document (RFC 9457) with a stable code."""
-    begun = _document(status, code, reason)
-    body = b'%b"%b"}' % (begun, request_id)
-    always = _always(len(body))
-    headers = Block([*always, (b"x-request-id", request_id)], b"%bx-request-id: %b\r\n" % (always.raw, request_id))
-    return Reply(status, headers.plus(more) if more else headers, body)
+    return _form(status, code, reason, len(request_id), tuple(more or ())).fill(request_id)
+
+
+def form(reply: Reply) -> Form | None:
+    """What is the same in every refusal like ``reply``, if that is a problem document."""
+    begun, mark, end = reply.body.rpartition(b'"request_id": ')
+    name, request_id = reply.headers[-1]
+    if name != b"x-request-id" or end != b'"%b"}' % request_id:
+        return None
+    always = reply.headers[:-1]
+    return Form(reply.status, always, lines(always), begun + mark)
 
 
 @lru_cache(maxsize=1024)
-def _always(length: int) -> Block:
-    """The headers of every problem document of this length."""
-    return block([(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % length), _NO_STORE])
+def _form(status: int, code: str, reason: str, id_length: int, more: tuple[tuple[bytes, bytes], ...]) -> Form:
+    body = _document(status, code, reason)
+    length = b"%d" % (len(body) + len('""}') + id_length)
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", length), _NO_STORE, *more]
+    return Form(status, headers, lines(headers), body)
 
 
-@lru_cache(maxsize=1024)
 def _document(status: int, code: str, reason: str) -> bytes:
     """All of it but the request id, which comes last and is the only part that is new each time."""
     fields: Mapping[str, object] = {

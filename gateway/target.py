@@ -20,8 +20,7 @@ _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _PLAIN = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+)*/?")
-_SEGMENTS = b"/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~!$&'()*+,=:@-"
-_QUERY = bytes(each for each in range(0x21, 0x7F) if each != ord("#"))
+_AT_A_GLANCE = re.compile(r"/[A-Za-z0-9._~!$&'()*+,=:@/-]*(?:\?[!\"$-~]*)?")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _PORTS = {"http": 80, "https": 443}
@@ -70,20 +69,19 @@ def authority(raw: bytes, scheme: str) -> tuple[str, str]:
     return host, f"{host}:{int(port)}"
 
 
+def common(raw: bytes) -> tuple[str, str] | None:
+    """The request target as sent, and its path, where both are read at a glance: no escape, no odd character, no empty
+    segment, none that begins with a dot. That is nearly every one; ``uri`` reads the others."""
+    text = raw.decode("latin-1")
+    if _AT_A_GLANCE.fullmatch(text) and "//" not in text and "/." not in text:
+        return text, text.partition("?")[0]
+    return None
+
+
 def uri(raw: bytes) -> tuple[str, Path]:
     """``(uri, path)``: the request target exactly as sent, and its path as rules read it."""
-    path_bytes, _, query_bytes = raw.partition(b"?")
-    if _is_common(path_bytes) and not query_bytes.translate(None, _QUERY):
-        return raw.decode("ascii"), Path(path_bytes.decode("ascii"), "")
-    return _uri(raw)
-
-
-def _is_common(path: bytes) -> bool:
-    """Whether a path is read at a glance: no escape, no odd character, no empty segment, none that begins with a dot."""
-    return path.startswith(b"/") and b"//" not in path and b"/." not in path and not path.translate(None, _SEGMENTS)
-
-
-def _uri(raw: bytes) -> tuple[str, Path]:
+    if plain := common(raw):
+        return plain[0], Path(plain[1], "")
     try:
         text = raw.decode("ascii")
     except UnicodeDecodeError:

@@ -23,6 +23,7 @@ from gateway.endpoints import plain
 from gateway.endpoints.deadlines import Deadlines
 from gateway.endpoints.doors import DOORS, Doors
 from gateway.endpoints.familiar import Familiar
+from gateway.endpoints.forwardauth import Asked, ForwardAuth
 from gateway.endpoints.front import DEADLINES, FrontProtocol
 from gateway.endpoints.listening import BACKLOG
 from gateway.headers import lines
@@ -30,6 +31,7 @@ from gateway.model import Question, Reply
 
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
+MARKS = (b"\r\nX-Forwarded-Uri: ", b"\r\nx-forwarded-uri: ")
 _EXPRESS = "gateway.express"
 
 
@@ -40,7 +42,7 @@ class Hall:
         self.config, self.server_state, self.app_state = config, server_state, app_state
         self.loop = asyncio.get_running_loop()
         self.doors: Doors | None = app_state.get(DOORS)
-        self.familiar = Familiar()
+        self.familiar = Familiar[tuple[ForwardAuth, str, bool]](MARKS, b"\r\n")
         self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
         self.keep_alive: float = config.timeout_keep_alive
         self._said: object = None
@@ -135,13 +137,13 @@ class ExpressProtocol(asyncio.Protocol):
             found = self._hall.familiar.find(data, self._from)
             if found is None:
                 return False
-            known, uri = found
-            reply = known.door.again(known.request, known.standing, uri)
+            (request, standing, (door, method, closes)), uri = found
+            reply = door.again(request, standing, uri)
         except Exception:
             return False
         if reply is None:
             return False
-        self._say(reply, known.method, known.closes)
+        self._say(reply, method, closes)
         return True
 
     def _answered(self, data: bytes) -> bool:
@@ -153,12 +155,12 @@ class ExpressProtocol(asyncio.Protocol):
         try:
             asked = door.read(Question(message.method, message.target, message.headers, self._peer))
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
+            if reply is not None and isinstance(asked, Asked) and door.varies:
+                door.remember(self._hall.familiar, data, self._from, asked, (door, message.method, message.closes))
         except Exception:
             return False
         if reply is None:
             return False
-        if not isinstance(asked, Reply):
-            self._hall.familiar.remember(data, self._from, door, message, asked)
         self._say(reply, message.method, message.closes)
         return True
 
@@ -166,7 +168,7 @@ class ExpressProtocol(asyncio.Protocol):
         hall = self._hall
         end = b"connection: close\r\n\r\n" if closes else b"\r\n"
         body = b"" if method == "HEAD" else reply.body
-        self.transport.write(hall.head(reply.status) + lines(reply.headers) + end + body)
+        self.transport.write(hall.head(reply.status) + (reply.raw or lines(reply.headers)) + end + body)
         hall.server_state.total_requests += 1
         self._idle_since = hall.deadlines.now
         if closes:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,9 +18,11 @@ from gateway import credentials, probes, replies, signals, target
 from gateway.cache import Cache
 from gateway.check import Moment, Standing, stand, stands, weigh
 from gateway.credentials import CookieNames, Shown
+from gateway.endpoints.familiar import VARIES, Familiar
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
-from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Malformed, Missing, Question, Reply
+from gateway.headers import lines
+from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Form, Malformed, Missing, Question, Reply
 from gateway.policy import Outcome, pick
 from gateway.replies import Speech
 from gateway.services.decide import decide
@@ -28,6 +30,7 @@ from gateway.services.recall import Recall
 
 logger = logging.getLogger("gateway.door")
 _LET_IN = signals.decided["allow"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,13 @@ class ForwardAuth:
         self.judge = judge
         self.name = dialect.PATH.strip("/").rpartition("/")[2]
         self._outcomes = {kind: kind.__name__.lower() for kind in (Allow, Challenge, Deny)}
+        self.varies = dialect.VARIES == VARIES
+        self._familiar = Familiar[None]((b"\n%b:" % VARIES,), b"\n")
         self._keys = {outcome: (outcome, self.name) for outcome in (*signals.OUTCOMES, "probe")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope["client"]
-        target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
-        question = Question(scope["method"], target, scope["headers"], client[0] if client else None)
         try:
-            reply = self.warm(question)
+            reply = self._reply(scope)
             if not isinstance(reply, Reply):
                 reply = await self.cold(reply)
         except Exception:
@@ -75,10 +77,31 @@ class ForwardAuth:
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    def warm(self, question: Question) -> Reply | AccessRequest:
+    def _reply(self, scope: Scope) -> Reply | AccessRequest:
         """The answer from memory, or the request that has to wait for it. Awaits nothing."""
-        asked = self.read(question)
-        return asked if isinstance(asked, Reply) else self.answer(asked) or asked.request
+        headers, peer = scope["headers"], scope["client"][0] if scope["client"] else None
+        head, sender = b"\n%b\n" % b"\n".join(map(b":".join, headers)), (peer or "").encode()
+        reply = self._again(head, sender) if self.varies else None
+        if reply is not None:
+            return reply
+        target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
+        asked = self.read(Question(scope["method"], target, headers, peer))
+        if isinstance(asked, Reply):
+            return asked
+        reply = self.answer(asked)
+        if reply is not None and self.varies:
+            self.remember(self._familiar, head, sender, asked, None)
+        return asked.request if reply is None else reply
+
+    def _again(self, head: bytes, sender: bytes) -> Reply | None:
+        found = self._familiar.find(head, sender)
+        return found and self.again(found[0].request, found[0].standing, found[1])
+
+    def remember(self, familiar: Familiar[T], head: bytes, sender: bytes, asked: Asked, more: T) -> None:
+        """Have this head known, if its sender has a standing."""
+        standing = self.stand(asked)
+        if standing is not None:
+            familiar.remember(head, sender, asked.request, standing, more)
 
     def read(self, question: Question) -> Asked | Reply:
         """What is asked, or a refusal of how."""
@@ -101,30 +124,37 @@ class ForwardAuth:
         return self._answer(decision, asked.request, moment.now)
 
     def stand(self, asked: Asked) -> Standing | None:
-        """What whoever asks may be answered, whatever the path; every allow is written already."""
+        """What whoever asks may be answered, whatever the path; what is the same for each is written already."""
         standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
-        return standing and standing._replace(
-            outcomes=tuple([self._written(each, asked) for each in standing.outcomes])
-        )
+        if standing is None:
+            return None
+        return standing._replace(outcomes=tuple([self._written(each, asked.request) for each in standing.outcomes]))
 
     def again(self, request: AccessRequest, standing: Standing, raw: bytes) -> Reply | None:
-        """What ``standing`` says of this path, if it holds; ``request`` is all but the path. Unreadable where it cannot be
-        read."""
-        cache, moment = self.judge.cache, self.judge.clock()
-        if not stands(standing, cache, moment):
+        """What ``standing`` says of this path, if it holds and that is read at a glance; ``request`` is all else."""
+        judge = self.judge
+        moment = judge.clock()
+        seen_before = target.common(raw) if stands(standing, judge.cache, moment) else None
+        if seen_before is None:
             return None
-        uri, (path, unclear) = target.uri(raw)
-        _, decision, reply = pick(standing.outcomes, path, unclear, standing.identity)
-        cache.hits += 1
-        if reply is None or _LET_IN.receivers:
-            request = _at(request, uri, path, unclear)
-            reply = reply or self.dialect.write(decision, request, self.judge.speech)
+        uri, path = seen_before
+        _, decision, reply = pick(standing.outcomes, path)
+        judge.cache.hits += 1
+        if isinstance(reply, Form):
+            reply = reply.fill(judge.speech.request_id().encode())
+        elif reply is None or _LET_IN.receivers:
+            request = _at(request, uri, path)
+            reply = reply or self.dialect.write(decision, request, judge.speech)
         return self._said(decision, request, reply, moment.now)
 
-    def _written(self, outcome: Outcome, asked: Asked) -> Outcome:
-        if not isinstance(outcome.decision, Allow):
+    def _written(self, outcome: Outcome, request: AccessRequest) -> Outcome:
+        """A page and a redirect depend on the path, so people get theirs made each time."""
+        if isinstance(outcome.decision, Allow):
+            reply = self.dialect.write(outcome.decision, request, self.judge.speech)
+            return outcome._replace(reply=reply._replace(raw=lines(reply.headers)))
+        if replies.is_navigation(request):
             return outcome
-        return outcome._replace(reply=self.dialect.write(outcome.decision, asked.request, self.judge.speech))
+        return outcome._replace(reply=replies.form(self.dialect.write(outcome.decision, request, self.judge.speech)))
 
     async def cold(self, request: AccessRequest) -> Reply:
         """The answer after asking storage for what memory missed."""
@@ -181,6 +211,6 @@ class ForwardAuth:
         counters[key] = counters.get(key, 0) + 1
 
 
-def _at(asked: AccessRequest, uri: str, path: str, unclear: str) -> AccessRequest:
+def _at(asked: AccessRequest, uri: str, path: str) -> AccessRequest:
     method, scheme, host, authority, _, _, _, client, headers = asked
-    return AccessRequest(method, scheme, host, authority, path, unclear, uri, client, headers)
+    return AccessRequest(method, scheme, host, authority, path, "", uri, client, headers)

@@ -37,7 +37,7 @@ def test_every_session_is_let_in_from_memory_at_an_app_of_its_tenant(growth: Mod
     growth.render(door, size)
     asked = [growth.memories.question(session, size, CHANCE) for session in range(size.sessions)]
     growth.memories.hear(door.judge.cache)
-    assert {door.warm(question).status for question in asked} == {200}
+    assert {growth.memories.check(door, question).status for question in asked} == {200}
     assert len(door.judge.cache.take_seen()) == 400
     assert door.judge.cache.misses == 0
     assert growth.forget(door) >= 0

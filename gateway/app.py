@@ -184,7 +184,7 @@ class Gateway:
         )
 
     def _login_url(self, url: str) -> str:
-        token = returns.sign(self.cache.ring, url, clocks.moment().wall)
+        token = returns.sign(self.cache.ring, url, clocks.wall())
         return f"{self.settings.server.portal_url}/login?rd={token}"
 
     def _denied_page(self, decision: Deny, request: AccessRequest, request_id: str) -> tuple[str, str]:

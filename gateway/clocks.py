@@ -14,6 +14,11 @@ def boot() -> float:
     return time.clock_gettime(_BOOT)
 
 
+def wall() -> float:
+    """Unix seconds."""
+    return time.time()
+
+
 def moment() -> Moment:
     """Now, by both clocks."""
     return Moment(time.clock_gettime(_BOOT), time.time())

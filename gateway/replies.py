@@ -19,6 +19,8 @@ from gateway.tokens import PREFIXES
 
 RETURN_LIMIT = 2048
 _NO_STORE = (b"cache-control", b"no-store")
+_EMPTY = [(b"content-length", b"0"), _NO_STORE]
+_EMPTY_RAW = lines(_EMPTY)
 _PROGRAMS = (b"x-requested-with", b"upgrade", b"sec-websocket-key")
 """Headers that no address bar sends: XMLHttpRequest by old habit, and a WebSocket's handshake (Traefik drops Upgrade)."""
 HEADERS = frozenset({b"sec-fetch-mode", b"accept", *_PROGRAMS})
@@ -62,9 +64,13 @@ def challenge(decision: Challenge, request: AccessRequest, speech: Speech) -> Re
     """302 (303 for what is not GET or HEAD) to the login page for a navigation, else 401."""
     if not is_navigation(request):
         return unauthorized(decision, speech)
-    location = login_url(request, speech).encode()
-    status = 302 if request.method in ("GET", "HEAD") else 303
-    return Reply(status, [(b"location", location), (b"content-length", b"0"), _NO_STORE, _request_id(speech)])
+    location, request_id = login_url(request, speech).encode(), speech.request_id().encode()
+    return Reply(
+        302 if request.method in ("GET", "HEAD") else 303,
+        [(b"location", location), *_EMPTY, (b"x-request-id", request_id)],
+        b"",
+        b"location: %b\r\n%bx-request-id: %b\r\n" % (location, _EMPTY_RAW, request_id),
+    )
 
 
 def unauthorized(decision: Challenge, speech: Speech, more: Headers | None = None) -> Reply:
@@ -123,18 +129,23 @@ def is_navigation(request: AccessRequest) -> bool:
 
 def login_url(request: AccessRequest, speech: Speech) -> str:
     """Where to sign in and come back from. Back by https where the portal is: our cookies never travel otherwise."""
-    secure = speech.portal_url.startswith("https:")
-    return speech.login_url(return_url(request._replace(scheme="https") if secure else request))
+    return speech.login_url(return_url(request, "https" if speech.portal_url.startswith("https:") else ""))
 
 
-def return_url(request: AccessRequest) -> str:
-    """Where to come back to. A query that carries one of our own tokens, and one that is too long, stay behind."""
-    origin = f"{request.scheme}://{request.authority}"
+def return_url(request: AccessRequest, scheme: str = "") -> str:
+    """Where to come back to, by ``scheme`` where that is said. A query that carries one of our own tokens, and one that is
+    too long, stay behind."""
+    origin = f"{scheme or request.scheme}://{request.authority}"
     path, _, query = request.uri.partition("?")
-    if any(prefix in unquote(query) for prefix in PREFIXES.values()):
+    if query and _carries_token(query):
         query = ""
     url = f"{origin}{path}?{query}" if query else f"{origin}{path}"
     return url if len(url) <= RETURN_LIMIT else f"{origin}/"
+
+
+def _carries_token(query: str) -> bool:
+    said = unquote(query)
+    return any(prefix in said for prefix in PREFIXES.values())
 
 
 def problem(status: int, code: str, reason: str, request_id: bytes, more: Headers | None = None) -> Reply:

@@ -15,7 +15,9 @@ weakly by default). Nothing here has state.
 
 from __future__ import annotations
 
-from blinker import Namespace
+from blinker import NamedSignal, Namespace
+
+__all__ = ["OUTCOMES", "NamedSignal", "changed", "deaf", "decided", "hearing", "signed_in", "signed_out"]
 
 _names = Namespace()
 

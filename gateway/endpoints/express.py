@@ -25,13 +25,14 @@ from gateway.endpoints.doors import DOORS, Doors
 from gateway.endpoints.familiar import Familiar
 from gateway.endpoints.forwardauth import Asked, ForwardAuth
 from gateway.endpoints.front import DEADLINES, FrontProtocol
+from gateway.endpoints.heads import LONGEST
 from gateway.endpoints.listening import BACKLOG
 from gateway.headers import lines
 from gateway.model import Question, Reply
 
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
-MARKS = (b"\r\nX-Forwarded-Uri: ", b"\r\nx-forwarded-uri: ")
+_MARKS = (b"\r\nX-Forwarded-Uri: ", b"\r\nx-forwarded-uri: ")
 _EXPRESS = "gateway.express"
 
 
@@ -42,7 +43,7 @@ class Hall:
         self.config, self.server_state, self.app_state = config, server_state, app_state
         self.loop = asyncio.get_running_loop()
         self.doors: Doors | None = app_state.get(DOORS)
-        self.familiar = Familiar[tuple[ForwardAuth, str, bool]](MARKS, b"\r\n")
+        self.familiar = Familiar[tuple[ForwardAuth, str, bool]]()
         self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
         self.keep_alive: float = config.timeout_keep_alive
         self._said: object = None
@@ -133,11 +134,12 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _answered_again(self, data: bytes) -> bool:
         """Whether ``data`` is like a question that was answered here before, and memory knows the answer."""
+        head, uri = _cut(data)
+        known = self._hall.familiar.find(head + self._from) if uri else None
+        if known is None:
+            return False
+        request, standing, (door, method, closes) = known
         try:
-            found = self._hall.familiar.find(data, self._from)
-            if found is None:
-                return False
-            (request, standing, (door, method, closes)), uri = found
             reply = door.again(request, standing, uri)
         except Exception:
             return False
@@ -156,7 +158,10 @@ class ExpressProtocol(asyncio.Protocol):
             asked = door.read(Question(message.method, message.target, message.headers, self._peer))
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
             if reply is not None and isinstance(asked, Asked) and door.varies:
-                door.remember(self._hall.familiar, data, self._from, asked, (door, message.method, message.closes))
+                head, uri = _cut(data)
+                if uri:
+                    more = (door, message.method, message.closes)
+                    door.remember(self._hall.familiar, head + self._from, asked, more)
         except Exception:
             return False
         if reply is None:
@@ -205,6 +210,17 @@ class ExpressProtocol(asyncio.Protocol):
     def _take_back(self) -> None:
         self._arrive()
         self.transport.set_protocol(self)
+
+
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """``data`` without what its X-Forwarded-Uri says, and that; nothing where there is none. The mark before it stays, and
+    no plain message has it twice, so that what is left has one reading: such a message, and the place in it."""
+    for mark in _MARKS:
+        start = data.find(mark) + len(mark)
+        if start >= len(mark):
+            end = data.find(b"\r\n", start)
+            return (data[:start] + data[end:], data[start:end]) if end > start and len(data) <= LONGEST else (b"", b"")
+    return b"", b""
 
 
 def options(**more: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Generic, NamedTuple, TypeVar
 
 from gateway import originals, replies
 from gateway.check import Standing
-from gateway.endpoints.heads import LONGEST
 from gateway.model import AccessRequest
 
 T = TypeVar("T")
@@ -35,45 +34,26 @@ class Known(NamedTuple, Generic[T]):
 
 
 class Familiar(Generic[T]):
-    """Those of one door, or of many that write heads alike: the path stands between one of ``marks`` and ``end``.
+    """Those of one door, or of several. A head is whatever bytes have one reading; the path is taken out of it, and the
+    place where it stood is not to be mistaken for another."""
 
-    Heads must have one reading: no header twice, and neither mark nor end within a name or a value.
-    """
-
-    def __init__(self, marks: tuple[bytes, ...], end: bytes) -> None:
-        self._marks, self._end = marks, end
+    def __init__(self) -> None:
         self._people: dict[bytes, Known[T]] = {}
         self._strangers: dict[bytes, Known[T]] = {}
 
-    def find(self, head: bytes, peer: bytes) -> tuple[Known[T], bytes] | None:
-        """What ``head`` differs from in its path only, and that path as it was sent; ``peer`` sent it."""
-        start, end = self._place(head)
-        if not start:
-            return None
-        digest = blake2b(head[:start] + head[end:] + peer, digest_size=32).digest()
-        known = self._people.get(digest) or self._strangers.get(digest)
-        return None if known is None else (known, head[start:end])
+    def find(self, head: bytes) -> Known[T] | None:
+        """What was read from the same head."""
+        digest = blake2b(head, digest_size=32).digest()
+        return self._people.get(digest) or self._strangers.get(digest)
 
-    def remember(self, head: bytes, peer: bytes, request: AccessRequest, standing: Standing, more: T) -> None:
-        """``head`` was read as ``request``, whose path stands at a mark and nowhere else."""
-        start, end = self._place(head)
-        if not start or len(head) > LONGEST_KEPT:
+    def remember(self, head: bytes, request: AccessRequest, standing: Standing, more: T) -> None:
+        """``head`` was read as ``request``, and its path stood in the one place that was taken out."""
+        if len(head) > LONGEST_KEPT:
             return
         table, most = (self._people, PEOPLE) if standing.entry is not None else (self._strangers, STRANGERS)
         if len(table) >= most:
             del table[next(iter(table))]
-        digest = blake2b(head[:start] + head[end:] + peer, digest_size=32).digest()
-        table[digest] = Known(_reduced(request), standing, more)
-
-    def _place(self, head: bytes) -> tuple[int, int]:
-        """Where the path stands; nowhere (0) where there is none. The mark stays in what is digested, so that what is left
-        has one reading: such a head, and the place in it."""
-        for mark in self._marks:
-            start = head.find(mark) + len(mark)
-            if start >= len(mark):
-                end = head.find(self._end, start)
-                return (start, end) if end > start and len(head) <= LONGEST else (0, 0)
-        return 0, 0
+        table[blake2b(head, digest_size=32).digest()] = Known(_reduced(request), standing, more)
 
 
 def _reduced(request: AccessRequest) -> AccessRequest:

@@ -22,7 +22,19 @@ from gateway.endpoints.familiar import VARIES, Familiar
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
 from gateway.headers import lines
-from gateway.model import AccessRequest, Allow, Challenge, Decision, Deny, Form, Malformed, Missing, Question, Reply
+from gateway.model import (
+    AccessRequest,
+    Allow,
+    Challenge,
+    Decision,
+    Deny,
+    Form,
+    Headers,
+    Malformed,
+    Missing,
+    Question,
+    Reply,
+)
 from gateway.policy import Outcome, pick
 from gateway.replies import Speech
 from gateway.services.decide import decide
@@ -59,10 +71,9 @@ class ForwardAuth:
         self.dialect = dialect
         self.judge = judge
         self.name = dialect.PATH.strip("/").rpartition("/")[2]
-        self._outcomes = {kind: kind.__name__.lower() for kind in (Allow, Challenge, Deny)}
+        self._outcomes = {kind: _outcome(kind, self.name) for kind in (Allow, Challenge, Deny)}
         self.varies = dialect.VARIES == VARIES
-        self._familiar = Familiar[None]((b"\n%b:" % VARIES,), b"\n")
-        self._keys = {outcome: (outcome, self.name) for outcome in (*signals.OUTCOMES, "probe")}
+        self._familiar = Familiar[None]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -80,28 +91,23 @@ class ForwardAuth:
     def _reply(self, scope: Scope) -> Reply | AccessRequest:
         """The answer from memory, or the request that has to wait for it. Awaits nothing."""
         headers, peer = scope["headers"], scope["client"][0] if scope["client"] else None
-        head, sender = b"\n%b\n" % b"\n".join(map(b":".join, headers)), (peer or "").encode()
-        reply = self._again(head, sender) if self.varies else None
-        if reply is not None:
+        head, uri = _cut(headers, peer) if self.varies else (b"", b"")
+        if uri and (known := self._familiar.find(head)) and (reply := self.again(known.request, known.standing, uri)):
             return reply
         target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
         asked = self.read(Question(scope["method"], target, headers, peer))
         if isinstance(asked, Reply):
             return asked
         reply = self.answer(asked)
-        if reply is not None and self.varies:
-            self.remember(self._familiar, head, sender, asked, None)
+        if reply is not None and uri:
+            self.remember(self._familiar, head, asked, None)
         return asked.request if reply is None else reply
 
-    def _again(self, head: bytes, sender: bytes) -> Reply | None:
-        found = self._familiar.find(head, sender)
-        return found and self.again(found[0].request, found[0].standing, found[1])
-
-    def remember(self, familiar: Familiar[T], head: bytes, sender: bytes, asked: Asked, more: T) -> None:
+    def remember(self, familiar: Familiar[T], head: bytes, asked: Asked, more: T) -> None:
         """Have this head known, if its sender has a standing."""
         standing = self.stand(asked)
         if standing is not None:
-            familiar.remember(head, sender, asked.request, standing, more)
+            familiar.remember(head, asked.request, standing, more)
 
     def read(self, question: Question) -> Asked | Reply:
         """What is asked, or a refusal of how."""
@@ -171,27 +177,27 @@ class ForwardAuth:
 
     def _said(self, decision: Decision, request: AccessRequest, reply: Reply, now: float) -> Reply:
         """Counted, noted and, where somebody listens, told."""
-        outcome = self._outcomes[type(decision)]
-        self._count(outcome)
+        counted, signal = self._outcomes[type(decision)]
+        cache = self.judge.cache
+        cache.counters[counted] = cache.counters.get(counted, 0) + 1
         if isinstance(decision, Allow) and decision.key is not None:
-            cache = self.judge.cache
             cache.seen[decision.key] = cache.accessed[decision.app] = now
-        return self._tell(outcome, request, decision, reply)
-
-    def _tell(self, outcome: str, request: AccessRequest | None, decision: Decision | Malformed, reply: Reply) -> Reply:
-        signal = signals.decided[outcome]
         if signal.receivers:
             signal.send(self.name, request=request, decision=decision, reply=reply)
+        return reply
+
+    def _tell(self, outcome: str, refusal: Malformed, reply: Reply) -> Reply:
+        signals.decided[outcome].send(self.name, request=None, decision=refusal, reply=reply)
         return reply
 
     def _refuse(self, refusal: Malformed) -> Reply:
         self._count("malformed")
         reply: Reply = self.dialect.refuse(replies.malformed(refusal, self.judge.speech))
-        return self._tell("malformed", None, refusal, reply)
+        return self._tell("malformed", refusal, reply)
 
     def _unavailable(self, code: str, reason: str) -> Reply:
         reply = self._no_answer(code, reason)
-        return self._tell("unavailable", None, Malformed(code, reason, reply.status), reply)
+        return self._tell("unavailable", Malformed(code, reason, reply.status), reply)
 
     def _no_answer(self, code: str, reason: str) -> Reply:
         self._count("unavailable")
@@ -207,10 +213,26 @@ class ForwardAuth:
         return replies.unavailable(probes.CODE, f"the doctor asked at the door of {self.name}", 1, self.judge.speech)
 
     def _count(self, outcome: str) -> None:
-        counters, key = self.judge.cache.counters, self._keys[outcome]
+        counters, key = self.judge.cache.counters, (outcome, self.name)
         counters[key] = counters.get(key, 0) + 1
 
 
 def _at(asked: AccessRequest, uri: str, path: str) -> AccessRequest:
     method, scheme, host, authority, _, _, _, client, headers = asked
     return AccessRequest(method, scheme, host, authority, path, "", uri, client, headers)
+
+
+def _outcome(kind: type, door: str) -> tuple[tuple[str, str], signals.NamedSignal]:
+    """Where a decision of this kind is counted, and who hears of it."""
+    outcome = kind.__name__.lower()
+    return (outcome, door), signals.decided[outcome]
+
+
+def _cut(headers: Headers, peer: str | None) -> tuple[bytes, bytes]:
+    """All headers but the one that says the path, with who sent them; and that path. Nothing where one comes twice. Neither
+    a name nor a value has a line feed, and there are as many of both, so what is joined has one reading."""
+    fields = dict(headers)
+    uri = fields.pop(VARIES, b"")
+    if not uri or len(fields) + 1 != len(headers):
+        return b"", b""
+    return b"%b\n%b\n%b" % (b"\n".join(fields), b"\n".join(fields.values()), (peer or "").encode()), uri

@@ -8,9 +8,9 @@
     endpoints/                                      doors: bytes and ASGI in and out; Starlette lives here
     doctor/                                         what is asked of a running proxy, and what a wrong answer means
     services/                                       use cases: one function, one transaction, one audit record
-    storage/   observe/   clocks                    the world: PostgreSQL and its ear; logs and metrics; time
+    storage/   observe/   clocks   collector        the world: PostgreSQL and its ear; logs and metrics; time
     check                                           the product on one page: request -> decision, or what is missing
-    cache                                           the only mutable state of the hot path
+    cache   remembered                              the only mutable state of the hot path, and the shape it is kept in
     policy   appsfile                               judgement: rules compiled once, walked in order
     conditions/  credentials/  logins/  dialects/   fans: every file a sibling of one small contract
     tokens  passwords  target  questions  forwarded  headers  replies  originals   small pure
@@ -23,6 +23,11 @@ that is forbidden. What that buys: ``check`` cannot query a database, because no
 One check: bytes -> door -> ``Question`` -> dialect -> ``AccessRequest`` -> credentials -> cache -> policy ->
 ``Decision`` -> dialect -> ``Reply`` -> door -> bytes. A warm one awaits nothing. What memory misses is a value; the door
 that gets it waits for ``services.recall``, and checks again.
+
+Two doors, one judgement: ``endpoints.forwardauth`` is plain ASGI; ``endpoints.express`` answers the same from the bytes,
+before there is an ASGI scope, and hands everything else to ``endpoints.front``, uvicorn's own protocol with one reading of
+a message. A browser's questions differ in their path: what does not look at the path is read once (``endpoints.familiar``)
+and decided once (``check.Standing``), for as long as memory holds the very facts that it was decided on.
 
 One change: a use case writes -> triggers announce inside the transaction -> COMMIT -> every replica's ear hears, its
 own writes included -> ``signals.changed`` -> ``cache.forget`` -> the ear acknowledges the fence -> the use case returns.

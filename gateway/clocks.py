@@ -9,6 +9,9 @@ from gateway.check import Moment
 _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has none; its monotonic clock goes on in sleep
 
 
+_new = tuple.__new__  # what Moment() comes down to, at two thirds of its price
+
+
 def boot() -> float:
     """Seconds since boot, sleep included."""
     return time.clock_gettime(_BOOT)
@@ -21,4 +24,4 @@ def wall() -> float:
 
 def moment() -> Moment:
     """Now, by both clocks."""
-    return Moment(time.clock_gettime(_BOOT), time.time())
+    return _new(Moment, (time.clock_gettime(_BOOT), time.time()))

@@ -8,7 +8,7 @@ The second socket serves metrics and health, and is known by the address that wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -38,16 +38,17 @@ class Doors:
         self._health, self._metrics, self._internal = health, metrics, internal
         self._nowhere = _not_found(request_id)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Not a coroutine of its own: on the hot path each costs as much as a rule."""
         if scope["type"] != "http":
             raise RuntimeError(f"a {scope['type']} scope cannot come in here")  # the server runs without WebSockets
-        await self._door(scope)(scope, receive, send)
+        return self._door(scope)(scope, receive, send)
 
     def _door(self, scope: Scope) -> ASGIApp:
         path: bytes = scope["raw_path"]
         if self.is_internal(scope["server"]):
             return self._metrics.get(path) or self._health.get(path) or self._nowhere
-        found = self.hot(path) or self._health.get(path)
+        found = self._hot.get(path) or self._behind(path) or self._health.get(path)
         if found is not None:
             return found
         return self._portal if _host(scope) == self._portal_host else self._nowhere
@@ -60,10 +61,10 @@ class Doors:
     def is_internal(self, server: Address | None) -> bool:
         """Whether ``server``, which somebody connected to, is the second socket. A socket that is bound to every address
         reports the one that was connected to."""
-        if self._internal is None or server is None:
+        if self._internal is None or server is None or server[1] != self._internal[1]:
             return False
-        host, port = self._internal
-        return server[1] == port and host in (server[0], "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        host = self._internal[0]
+        return host in (server[0], "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
     def _behind(self, path: bytes) -> ForwardAuth | None:
         return next((door for prefix, door in self._prefixes if path.startswith(prefix)), None)

@@ -235,4 +235,4 @@ def _cut(headers: Headers, peer: str | None) -> tuple[bytes, bytes]:
     uri = fields.pop(VARIES, b"")
     if not uri or len(fields) + 1 != len(headers):
         return b"", b""
-    return b"%b\n%b\n%b" % (b"\n".join(fields), b"\n".join(fields.values()), (peer or "").encode()), uri
+    return b"\n".join([*fields, *fields.values(), (peer or "").encode()]), uri

@@ -36,6 +36,9 @@ class Trust(Enum):
     ASK = "ask"
 
 
+_MEMORY = Trust.MEMORY  # an enumeration looks its members up
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Bounds of memory and of trust in it; times in seconds."""
@@ -78,12 +81,12 @@ class Cache:
 
     def trust(self, now: float, wall: float) -> Trust:
         """How far memory may be believed at ``now`` (boot clock) and ``wall`` (wall clock), in seconds."""
-        if abs(wall - now - self._offset) > self.bounds.jump:
+        bounds, age = self.bounds, now - self._lease
+        if abs(wall - now - self._offset) > bounds.jump:
             return Trust.ASK
-        age = now - self._lease
-        if age <= self.bounds.grace:
-            return Trust.MEMORY
-        if age <= self.bounds.outage and self.store_is_silent(now):
+        if age <= bounds.grace:
+            return _MEMORY
+        if age <= bounds.outage and self.store_is_silent(now):
             return Trust.OUTAGE
         return Trust.ASK
 

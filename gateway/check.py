@@ -48,6 +48,7 @@ class Found(NamedTuple):
 
 
 NOBODY = Found(None, None)
+_BELIEVED = Trust.MEMORY
 NOWHERE = Deny("", 0, "G137", "no app here owns this host")
 
 
@@ -117,15 +118,15 @@ def stand(request: AccessRequest, shown: Shown, memory: Memory, moment: Moment) 
 
 def stands(standing: Standing, memory: Memory, moment: Moment) -> bool:
     """Whether memory still holds these facts, and may be believed now."""
-    if memory.policy is not standing.policy or memory.trust(moment.now, moment.wall) is not Trust.MEMORY:
+    now, wall = moment
+    known, _, key, entry, _ = standing
+    if memory.policy is not known or memory.trust(now, wall) is not _BELIEVED:
         return False
-    key, entry = standing.key, standing.entry
     if key is None or entry is None:
         return True
-    now = moment.now
     if now > entry.ends or memory.get(key) is not entry:
         return False
-    return (now <= entry.idle_ends and now <= entry.stale) or _fresh(entry, key, memory, now, Trust.MEMORY)
+    return (now <= entry.idle_ends and now <= entry.stale) or _fresh(entry, key, memory, now, _BELIEVED)
 
 
 def identify(

@@ -171,6 +171,8 @@ def outcomes(
         holds = _held(rule.pathless, request, subject, now)
         if not isinstance(holds, Failed):
             found.append(Outcome(rule.covers, _decision(app, rule, holds, identity, subject, key)))
+            if not rule.covers:
+                return tuple(found)
     return (*found, Outcome((), _default(app, identity)))
 
 

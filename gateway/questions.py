@@ -9,6 +9,9 @@ ONCE = frozenset({b"host", b"authorization", b"x-api-key", b"x-gateway-secret", 
 FAMILIES = (b"x-forwarded-", b"x-original-")
 """How headers begin that tell a door what stood before the proxy. Each is told once, whichever of them a dialect reads."""
 
+_SHOWN = 64
+"""Bytes of a name that are repeated: a stranger chooses how long one is, and reasons are logged and remembered."""
+
 
 def collect(raw: Headers, families: tuple[bytes, ...]) -> dict[bytes, bytes] | Malformed:
     """Headers by lower-case name. Those of ``families`` and ONCE may appear once; repeated cookies are joined (RFC 9113
@@ -21,7 +24,7 @@ def collect(raw: Headers, families: tuple[bytes, ...]) -> dict[bytes, bytes] | M
         if name not in headers:
             headers[name] = value
         elif name in ONCE or name.startswith(families):
-            return Malformed("G102", f"the header {name.decode('latin-1')} appears twice")
+            return Malformed("G102", f"the header {name[:_SHOWN].decode('latin-1')} appears twice")
         elif name == b"cookie":
             headers[name] += b"; " + value
         else:

@@ -73,10 +73,10 @@ def challenge(decision: Challenge, request: AccessRequest, speech: Speech) -> Re
     )
 
 
-def unauthorized(decision: Challenge, speech: Speech, more: Headers | None = None) -> Reply:
+def unauthorized(decision: Challenge, speech: Speech) -> Reply:
     """401 with the place to sign in, for whoever is not a person at an address bar."""
     realm = (b"www-authenticate", f'Session realm="{speech.portal_url}"'.encode())
-    return _problem(401, "G120", decision.reason, speech, [realm, *(more or [])])
+    return _problem(401, "G120", decision.reason, speech, [realm])
 
 
 def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:

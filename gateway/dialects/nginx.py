@@ -43,7 +43,8 @@ def write(decision: Decision, request: AccessRequest, speech: replies.Speech) ->
         case Allow():
             return Reply(200, decision.headers)
         case Challenge():
-            return replies.bodiless(replies.unauthorized(decision, speech, _login(request, speech)))
+            refusal = replies.bodiless(replies.unauthorized(decision, speech))
+            return refusal._replace(headers=[*_login(request, speech), *refusal.headers])
         case Deny():
             return replies.bodiless(replies.refused(decision, speech))
         case _:

@@ -16,6 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 from gateway import originals, replies
 from gateway.check import Standing
 from gateway.model import AccessRequest
+from gateway.policy import Policy
 
 T = TypeVar("T")
 PEOPLE, STRANGERS = 4096, 512
@@ -40,6 +41,7 @@ class Familiar(Generic[T]):
     def __init__(self) -> None:
         self._people: dict[bytes, Known[T]] = {}
         self._strangers: dict[bytes, Known[T]] = {}
+        self._policy: Policy | None = None
 
     def find(self, head: bytes) -> Known[T] | None:
         """What was read from the same head."""
@@ -50,6 +52,10 @@ class Familiar(Generic[T]):
         """``head`` was read as ``request``, and its path stood in the one place that was taken out."""
         if len(head) > LONGEST_KEPT:
             return
+        if standing.policy is not self._policy:  # none of an earlier one holds ever again, and each keeps that one alive
+            self._people.clear()
+            self._strangers.clear()
+            self._policy = standing.policy
         table, most = (self._people, PEOPLE) if standing.entry is not None else (self._strangers, STRANGERS)
         if len(table) >= most:
             del table[next(iter(table))]

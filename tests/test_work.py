@@ -1,0 +1,178 @@
+"""What a warm check is made of. These are not speed, but what speed is made of, and the same on a machine that is busy.
+
+Whoever needs more of it raises a number here on purpose, and says in the commit what for. A lower number is welcome:
+``python tests/warmth.py`` prints today's. The limits are those counts and about 5 %.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from counting import Work, counted, kept
+from gateway import forwarded, signals
+from gateway.endpoints import familiar, plain
+from gateway.endpoints.forwardauth import ForwardAuth
+from warmth import CASES, World
+
+SLACK = 1.0 if sys.version_info[:2] == (3, 11) else 1.5
+"""The limits are of Python 3.11, which CI runs; other versions have other bytecodes."""
+CHECKS, LOGIN_URLS = 1000, 1100
+"""The signatures of so many are more than are remembered."""
+
+
+class Limit(NamedTuple):
+    """The most of each: bytecodes, calls of what is written in Python, and of what is written in C."""
+
+    bytecodes: int
+    calls: int
+    builtins: int
+
+
+LIMITS = {
+    "session": Limit(582, 17, 23),
+    "session, ASGI": Limit(597, 19, 24),
+    "key": Limit(582, 17, 23),
+    "bypass": Limit(511, 16, 23),
+    "deny": Limit(579, 19, 25),
+    "challenge 401": Limit(576, 19, 26),
+    "challenge 302": Limit(1032, 47, 45),
+    "session, new head": Limit(4334, 155, 215),
+    "session, ASGI, new head": Limit(3464, 149, 141),
+    "key, new head": Limit(4860, 185, 229),
+    "bypass, new head": Limit(3489, 128, 184),
+    "deny, new head": Limit(4848, 186, 236),
+    "challenge 401, new head": Limit(4537, 183, 222),
+    "challenge 302, new head": Limit(3892, 155, 204),
+    "session, caddy": Limit(582, 17, 23),
+    "session, haproxy": Limit(582, 17, 23),
+    "session, nginx": Limit(2367, 75, 135),
+    "session, envoy": Limit(2367, 78, 135),
+    "session, nginx, ASGI": Limit(1608, 68, 65),
+    "session, envoy, ASGI": Limit(1643, 71, 68),
+}
+"""A check is new in its path; "new head": in everything else, too. "ASGI": under any server, without the express door."""
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listeners to decisions do is their own, and a gateway of another test may be there still. Other tests may have
+    filled the table of header names with odd ones, and asked with networks that are equal, but not the same."""
+    for signal in signals.decided.values():
+        monkeypatch.setattr(signal, "receivers", {})
+    monkeypatch.setattr(plain, "_names", {})
+    forwarded.within.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[World]:
+    """Beside ``world``: 500 apps with 40 rules each, and 20,000 sessions."""
+    made = World(apps=499, rules=40, sessions=20_000)
+    yield made
+    made.close()
+
+
+def work_of(world: World, name: str) -> Work:
+    """What a check is made of that is answered as it should be."""
+    case = CASES[name]
+    check = world.warm(case)
+    answers = world.answers()
+    work = counted(check)
+    assert world.status(case) == case.status
+    assert world.answers() == answers + (not case.asgi)
+    return work
+
+
+def most(work: Work) -> str:
+    """Where it was done, for whoever has to look."""
+    return "\n".join(f"{count:6} {function}" for function, count in work.where.most_common(12))
+
+
+def within(work: Work, limit: Limit) -> bool:
+    done = Limit(work.bytecodes, work.calls, work.builtins)
+    return all(0 < count <= allowed * SLACK for count, allowed in zip(done, limit, strict=True))
+
+
+def test_every_case_has_a_limit() -> None:
+    assert LIMITS.keys() == CASES.keys()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_warm_check_does_no_more_than(world: World, name: str) -> None:
+    work = work_of(world, name)
+    assert within(work, LIMITS[name]), f"{work}, allowed: {LIMITS[name]}\n{most(work)}"
+
+
+def test_a_head_that_was_read_before_is_not_read_again(world: World) -> None:
+    """Whatever the version of Python: that is a fifth of the work, and less."""
+    for name in ("session", "key", "bypass", "deny", "challenge 401"):
+        assert work_of(world, name).bytecodes * 5 < work_of(world, f"{name}, new head").bytecodes
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_warm_check_asks_nobody_and_waits_for_nobody(world: World, name: str) -> None:
+    """No query, no miss, no task; before there is a scope no coroutine either, and behind it one of the application and
+    one of the door, which send head and body (``warmth`` fails where either is suspended)."""
+    case, cache = CASES[name], world.gateway.cache
+    misses = cache.misses
+    assert work_of(world, name).coroutines == (2 if case.asgi else 0)
+    assert cache.misses == misses
+    assert world.gateway.store.queries == {}
+    assert asyncio.all_tasks(world.loop) == set()
+    if case.asgi:
+        assert [message["type"] for message in world.messages] == ["http.response.start", "http.response.body"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_thousand_checks_leave_nothing_behind(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the tables are full, which are bounded: each of these checks has a path of its own, and some a head."""
+    monkeypatch.setattr(familiar, "PEOPLE", 32)
+    monkeypatch.setattr(familiar, "STRANGERS", 32)
+    case = CASES[name]
+    all_of([world.ready(case) for _ in range(LOGIN_URLS if case.status == 302 else 50)])
+    checks = [world.ready(case) for _ in range(CHECKS)]
+    assert kept(lambda: all_of(checks)) < CHECKS / 10
+    assert world.status(case) == case.status
+
+
+def all_of(checks: list[Callable[[], None]]) -> None:
+    for check in checks:
+        check()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_makes_no_difference_how_many_apps_rules_and_sessions_there_are(
+    world: World, large: World, name: str
+) -> None:
+    assert work_of(large, name) == work_of(world, name)
+
+
+def test_work_that_is_done_twice_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the limits would hold nothing."""
+    again = ForwardAuth.again
+
+    def twice(*how: Any) -> Any:
+        again(*how)
+        return again(*how)
+
+    monkeypatch.setattr(ForwardAuth, "again", twice)
+    work = work_of(world, "session")
+    assert work.bytecodes > LIMITS["session"].bytecodes
+    assert work.calls > LIMITS["session"].calls
+
+
+def test_who_traced_before_traces_again() -> None:
+    before = sys.gettrace(), sys.getprofile()
+    counted(lambda: None)
+    assert (sys.gettrace(), sys.getprofile()) == before

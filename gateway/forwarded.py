@@ -9,9 +9,12 @@ import hmac
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TypeVar
 
 from gateway.model import Address
 
+K = TypeVar("K")
+V = TypeVar("V")
 Network = IPv4Network | IPv6Network
 SECRET_HEADER = b"x-gateway-secret"
 _LONGEST = len("0000:0000:0000:0000:0000:ffff:192.168.100.200")
@@ -28,6 +31,7 @@ class Trust:
     networks: tuple[Network, ...] = ()
     unix: bool = False
     secret: bytes = field(default=b"", repr=False)
+    _peers: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     _clients: dict[bytes, Address | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def believes(self, peer: str | None, secret: bytes) -> bool:
@@ -36,7 +40,12 @@ class Trust:
             return hmac.compare_digest(self.secret, secret)
         if peer is None:
             return self.unix
-        return bool(self.networks) and within(peer, self.networks)
+        if not self.networks:
+            return False
+        if (known := self._peers.get(peer)) is None:
+            known = within(peer, self.networks)
+            _keep(self._peers, peer, known)
+        return known
 
     def client(self, forwarded_for: bytes) -> Address | None:
         """The client's address: the first from the right of X-Forwarded-For that is no trusted proxy, or None if that
@@ -46,8 +55,8 @@ class Trust:
         if forwarded_for in known:
             return known[forwarded_for]
         found = self._nearest(forwarded_for)
-        if len(forwarded_for) <= _LONG and len(known) < _MOST:
-            known[forwarded_for] = found
+        if len(forwarded_for) <= _LONG:
+            _keep(known, forwarded_for, found)
         return found
 
     def _nearest(self, forwarded_for: bytes) -> Address | None:
@@ -57,6 +66,13 @@ class Trust:
             if nearest is None or not _inside(nearest, self.networks):
                 return nearest
         return nearest
+
+
+def _keep(known: dict[K, V], key: K, value: V) -> None:
+    """The oldest goes when there are too many."""
+    if len(known) >= _MOST:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 def address(text: str) -> Address | None:
@@ -75,7 +91,6 @@ def _address(text: str) -> Address | None:
     return found
 
 
-@lru_cache(maxsize=4096)
 def within(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether ``peer`` is an address of one of ``networks``."""
     found = address(peer)

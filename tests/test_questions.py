@@ -51,3 +51,11 @@ def test_no_header_is_dropped_and_none_that_decides_is_a_mix(raw: list[tuple[byt
     assert set(found) == set(sent)
     for name in (questions.ONCE | TOLD) & set(sent):
         assert [found[name]] == [value for key, value in raw if key == name]
+
+
+def test_a_name_of_any_length_makes_a_reason_of_a_short_one() -> None:
+    """Reasons are logged, and the documents that say them remembered."""
+    name = b"x-forwarded-" + b"a" * 8000
+    refused = questions.collect([(name, b"1"), (name, b"2")], questions.FAMILIES)
+    assert isinstance(refused, Malformed)
+    assert len(refused.reason) < 120

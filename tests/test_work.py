@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from counting import Work, counted, kept
-from gateway import forwarded, signals
+from gateway import signals
 from gateway.endpoints import familiar, plain
 from gateway.endpoints.forwardauth import ForwardAuth
 from warmth import CASES, World
@@ -61,11 +61,10 @@ LIMITS = {
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """What listeners to decisions do is their own, and a gateway of another test may be there still. Other tests may have
-    filled the table of header names with odd ones, and asked with networks that are equal, but not the same."""
+    filled the table of header names with odd ones."""
     for signal in signals.decided.values():
         monkeypatch.setattr(signal, "receivers", {})
     monkeypatch.setattr(plain, "_names", {})
-    forwarded.within.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ class Familiar(Generic[T]):
         """``head`` was read as ``request``, and its path stood in the one place that was taken out."""
         if len(head) > LONGEST_KEPT:
             return
-        if standing.policy is not self._policy:  # none of an earlier one holds ever again, and each keeps that one alive
+        if standing.policy is not self._policy:  # those of an earlier one never hold again, but keep it alive
             self._people.clear()
             self._strangers.clear()
             self._policy = standing.policy

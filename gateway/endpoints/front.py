@@ -154,7 +154,8 @@ class FrontProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._deadlines.clear(self)
         self.connections.discard(self)
-        self.cycle = self.scope = None  # type: ignore[assignment]  # what was asked, cookies and all; a proxy's line is long
+        # What was asked, its cookies too, is not kept for as long as a proxy keeps its connection.
+        self.cycle = self.scope = None  # type: ignore[assignment]
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

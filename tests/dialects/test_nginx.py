@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from asking import Answer, ask, request
+from gateway import replies
 from gateway.dialects import nginx
 from gateway.forwarded import SECRET_HEADER, Trust
 from gateway.model import AccessRequest, Allow, Challenge, Deny, Malformed, Question, Reply
@@ -135,6 +136,17 @@ def test_where_to_sign_in_is_offered_to_people_and_never_as_a_redirect() -> None
     status, headers = written(Challenge("app", 1, "sign in"))
     assert (status, headers[b"www-authenticate"]) == (401, b'Session realm="https://auth.example.com"')
     assert b"x-gateway-login" not in headers
+
+
+def test_where_people_wanted_to_go_is_not_remembered() -> None:
+    """What refusals have in common is; an address may be a secret, and there is no end of them."""
+    written(Challenge("app", 1, "sign in"), sec_fetch_mode="navigate")
+    before = replies._form.cache_info().currsize
+    for number in range(20):
+        speech = SPEECH._replace(login_url=f"https://auth.example.com/login?{number}&to={{}}".format)
+        asked = understood({b"sec-fetch-mode": b"navigate"})
+        assert nginx.write(Challenge("app", 1, "sign in"), asked, speech).status == 401
+    assert replies._form.cache_info().currsize == before
 
 
 def test_a_denial_has_no_page_even_for_people() -> None:

@@ -241,3 +241,14 @@ def test_a_long_head_is_not_kept() -> None:
     data = message(door, "/", more=[("X-Long", "a" * familiar.LONGEST_KEPT)])
     assert read(door, data, place=place)
     assert again(door, data, place) is None
+
+
+def test_a_policy_that_was_changed_is_not_kept_by_those_who_never_ask_again() -> None:
+    cache = memory()
+    place, door = Familiar[None](), door_of(dialects.traefik, cache)
+    for number in range(20):
+        read(door, message(door, "/", COOKIES[0], more=[("X-Number", str(number))]), place=place)
+        read(door, message(door, "/", more=[("X-Number", str(number))]), place=place)
+        kept = [*place._people.values(), *place._strangers.values()]
+        assert [known.standing.policy for known in kept] == [cache.policy, cache.policy]
+        cache.put_policy(compile_policy(number, [(1, app) for app in APPS]), cache.epoch)

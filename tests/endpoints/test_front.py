@@ -100,6 +100,18 @@ def test_many_questions_at_once_wait_for_their_turn_in_a_bounded_place(served: S
         assert [answer.status for answer in segments.answers()] == [401] * 1000
 
 
+def test_a_connection_that_was_given_back_keeps_nothing_of_what_was_asked(served: Served) -> None:
+    """A proxy keeps its connections for days."""
+    with Segments(served) as segments:
+        segments.give([request("GET", "/auth/traefik", question(more=[("Cookie", "a=secret"), ("X-Tab", "a\tb")]))])
+        assert isinstance(segments.protocol, ExpressProtocol)
+        front = segments.protocol._front
+        assert front is not None
+        assert "secret" not in repr([vars(front), vars(front.cycle or front)])
+        segments.give([ASKED, ASKED[:20], ASKED[20:]])
+        assert [answer.status for answer in segments.answers()] == [302, 401, 401]
+
+
 # Nothing is left -------------------------------------------------------------------------------------------------------
 
 

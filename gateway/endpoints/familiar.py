@@ -50,8 +50,6 @@ class Familiar(Generic[T]):
 
     def remember(self, head: bytes, request: AccessRequest, standing: Standing, more: T) -> None:
         """``head`` was read as ``request``, and its path stood in the one place that was taken out."""
-        if len(head) > LONGEST_KEPT:
-            return
         if standing.policy is not self._policy:  # those of an earlier one never hold again, but keep it alive
             self._people.clear()
             self._strangers.clear()

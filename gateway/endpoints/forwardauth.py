@@ -18,7 +18,7 @@ from gateway import credentials, probes, replies, signals, target
 from gateway.cache import Cache
 from gateway.check import Moment, Standing, stand, stands, weigh
 from gateway.credentials import CookieNames, Shown
-from gateway.endpoints.familiar import VARIES, Familiar
+from gateway.endpoints.familiar import LONGEST_KEPT, VARIES, Familiar
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
 from gateway.headers import lines
@@ -104,8 +104,8 @@ class ForwardAuth:
         return asked.request if reply is None else reply
 
     def remember(self, familiar: Familiar[T], head: bytes, asked: Asked, more: T) -> None:
-        """Have this head known, if its sender has a standing."""
-        standing = self.stand(asked)
+        """Have this head known, if it is short and its sender has a standing."""
+        standing = self.stand(asked) if len(head) <= LONGEST_KEPT else None
         if standing is not None:
             familiar.remember(head, asked.request, standing, more)
 

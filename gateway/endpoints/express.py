@@ -125,10 +125,10 @@ class ExpressProtocol(asyncio.Protocol):
     def expired(self) -> None:
         """Nothing came for a while, or nothing was taken."""
         left = self._idle_since + self._hall.keep_alive - self._hall.deadlines.now
-        if self._paused:
-            self.transport.abort()
-        elif left > 0:
+        if left > 0:
             self._hall.deadlines.set(self, left)
+        elif self._paused:
+            self.transport.abort()
         else:
             self.transport.close()
 

@@ -157,20 +157,24 @@ def test_a_connection_goes_over_and_comes_back_behind_each_message(
     ]
 
 
+@pytest.mark.parametrize("before", [[], [PAGE]], ids=["the first time", "the second time"])
 def test_the_front_has_the_connection_while_its_answer_is_made(
-    served: Served, alice: str, by: list[str], monkeypatch: pytest.MonkeyPatch
+    served: Served, alice: str, by: list[str], monkeypatch: pytest.MonkeyPatch, before: list[bytes]
 ) -> None:
     """A question behind one that waits is answered behind it, and in the same room."""
     with waiting(served, monkeypatch) as (waits, go), Segments(served) as segments:
         mine = segments.protocol
+        segments.give(before)
+        by.clear()
         segments.line.send(cold(served))
         assert waits.wait(10)
         assert isinstance(segments.protocol, FrontProtocol)
         assert segments.protocol in connections(served)
         assert mine not in connections(served)
         segments.line.send(warm(alice))
+        served.call(asyncio.wait_for(until(lambda: segments.protocol.flow.read_paused), 10))  # it is read, and waits
         go.set()
-        first, second = segments.line.answer(), segments.line.answer()
+        *_, first, second = (segments.line.answer() for _ in range(len(before) + 2))
         assert first is not None
         assert second is not None
         assert (first.status, second.status) == (401, 200)
@@ -284,6 +288,20 @@ def test_behind_an_upgrade_nothing_is_read_by_anybody(served: Served, alice: str
     assert by == ["again", "front"]
 
 
+def test_every_answer_says_the_date_of_its_second(served: Served, by: list[str]) -> None:
+    """uvicorn makes those headers anew each second, and adds them to every answer."""
+
+    async def tick(second: bytes) -> None:
+        served._server.server_state.default_headers = [(b"date", second)]
+        segments.protocol.data_received(ASKED)
+
+    with Segments(served) as segments:
+        served.call(tick(b"one"))
+        served.call(tick(b"two"))
+        assert [answer["date"] for answer in segments.answers()] == ["one", "two"]
+    assert "front" not in by
+
+
 @pytest.mark.parametrize("seen", [0, 2], ids=["anew", "again"])
 def test_head_is_answered_without_a_body_and_the_next_question_is_its_own(
     served: Served, by: list[str], seen: int
@@ -382,6 +400,17 @@ def test_who_never_reads_is_cut_off_by_the_keep_alive_time(served: Served) -> No
         later(served, express.KEEP_ALIVE + 1)
         served.call(asyncio.wait_for(until(lambda: protocol not in connections(served)), 10))
         assert segments.transport.get_write_buffer_size() == 0
+
+
+def test_who_did_not_read_for_a_moment_keeps_the_connection(served: Served) -> None:
+    """The time runs from the last answer that was written, not from when the connection came."""
+    with Segments(served) as segments:
+        later(served, 100)
+        served.call(fill(segments))
+        later(served, express.KEEP_ALIVE + 1)
+        assert not segments.transport.is_closing()
+        later(served, 100 + express.KEEP_ALIVE + 1)
+        assert segments.transport.is_closing()
 
 
 def test_thousands_of_questions_at_once_of_a_peer_that_does_not_read_take_no_memory(served: Served) -> None:

@@ -15,7 +15,7 @@ from gateway import credentials, handshakes, policy, tokens
 from gateway.cache import Entry, Trust
 from gateway.credentials import CookieNames, Shown
 from gateway.model import AccessRequest, Allow, Credential, Decision, Deny, Identity, Missing
-from gateway.policy import CompiledApp, Outcome, Policy
+from gateway.policy import CompiledApp, Outlook, Policy
 from gateway.tokens import Ring
 
 
@@ -90,14 +90,14 @@ def _before_the_rules(app: CompiledApp, request: AccessRequest, found: Found) ->
 
 
 class Standing(NamedTuple):
-    """What requests that differ in their path only may come to, for as long as memory holds these very facts: the policy,
-    and the entry that proved somebody (none: nothing was shown)."""
+    """What is decided for requests that differ in their path only, for as long as memory holds these very facts: the
+    policy, and the entry that proved somebody (none: nothing was shown). ``early`` was decided before the rules."""
 
     policy: Policy
-    identity: Identity | None
     key: Credential | None
     entry: Entry | None
-    outcomes: tuple[Outcome, ...]
+    early: Decision | None
+    outlook: Outlook | None
 
 
 def stand(request: AccessRequest, shown: Shown, memory: Memory, moment: Moment) -> Standing | None:
@@ -111,15 +111,15 @@ def stand(request: AccessRequest, shown: Shown, memory: Memory, moment: Moment) 
     app = known.app(request.host)
     early = NOWHERE if app is None else _before_the_rules(app, request, found)
     if app is None or early is not None:
-        return Standing(known, found.identity, found.key, entry, (Outcome((), early or NOWHERE),))
-    possible = policy.outcomes(app, request, found.identity, found.key, moment.now)
-    return Standing(known, found.identity, found.key, entry, possible)
+        return Standing(known, found.key, entry, early, None)
+    view = policy.outlook(app, request, found.identity, found.key, moment.now)
+    return Standing(known, found.key, entry, None, view)
 
 
 def stands(standing: Standing, memory: Memory, moment: Moment) -> bool:
     """Whether memory still holds these facts, and may be believed now."""
     now, wall = moment
-    known, _, key, entry, _ = standing
+    known, key, entry, _, _ = standing
     if memory.policy is not known or memory.trust(now, wall) is not _BELIEVED:
         return False
     if key is None or entry is None:

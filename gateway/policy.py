@@ -22,12 +22,10 @@ from gateway.model import (
     Decision,
     Deny,
     Failed,
-    Form,
     Headers,
     Holds,
     Identity,
     Level,
-    Reply,
     Rule,
     Unclear,
     Unknown,
@@ -132,13 +130,23 @@ def compile_policy(revision: int, apps: Iterable[tuple[int, App]]) -> Policy:
     return Policy(revision, exact, wild)
 
 
-class Outcome(NamedTuple):
-    """A decision, and what must cover the path for it; whatever else its rule asks has been looked at. ``reply`` has room
-    for what is said then, where that is the same each time (but for the request id of a ``Form``)."""
+class Open(NamedTuple):
+    """A rule of which all has been looked at but the path, and what came of that."""
 
     covers: tuple[Callable[[str], bool], ...]
-    decision: Decision
-    reply: Reply | Form | None = None
+    rule: CompiledRule
+    holds: Holds
+
+
+class Outlook(NamedTuple):
+    """What is left to ask of an app's rules for requests that differ in their path only. ``subject`` is the identity, if it
+    reaches this app."""
+
+    app: CompiledApp
+    identity: Identity | None
+    subject: Identity | None
+    key: Credential | None
+    rules: tuple[Open, ...]
 
 
 def decide(
@@ -159,32 +167,37 @@ def decide(
     return _default(app, identity)
 
 
-def outcomes(
+def outlook(
     app: CompiledApp, request: AccessRequest, identity: Identity | None, key: Credential | None, now: float
-) -> tuple[Outcome, ...]:
-    """Every decision that a request like this one may come to, whatever its path: the first whose paths cover it."""
-    if app.broken:
-        return (Outcome((), _broken(app, identity)),)
+) -> Outlook:
+    """The rules that may still decide a request like this one, whatever its path."""
     subject = identity if identity is not None and _reaches(identity, app, request) else None
-    found = []
-    for rule in app.rules:
+    found: list[Open] = []
+    for rule in () if app.broken else app.rules:
         holds = _held(rule.pathless, request, subject, now)
         if not isinstance(holds, Failed):
-            found.append(Outcome(rule.covers, _decision(app, rule, holds, identity, subject, key)))
-            if not rule.covers:
-                return tuple(found)
-    return (*found, Outcome((), _default(app, identity)))
+            found.append(Open(rule.covers, rule, holds))
+            if not rule.covers:  # for every path: no rule behind it is asked
+                break
+    return Outlook(app, identity, subject, key, tuple(found))
 
 
-def pick(possible: Iterable[Outcome], path: str) -> Outcome:
-    """The one of these outcomes that is this path's, which has one reading."""
-    for outcome in possible:
-        for covers in outcome[0]:
+def pick(rules: Iterable[Open], path: str) -> Open | None:
+    """The rule that decides this path, which has one reading; None if no rule does."""
+    for found in rules:
+        for covers in found[0]:
             if not covers(path):
                 break
         else:
-            return outcome
-    raise LookupError("the last outcome covers every path")
+            return found
+    return None
+
+
+def conclude(view: Outlook, found: Open | None) -> Decision:
+    """What a rule that was picked means."""
+    if found is None:
+        return _broken(view.app, view.identity) if view.app.broken else _default(view.app, view.identity)
+    return _decision(view.app, found.rule, found.holds, view.identity, view.subject, view.key)
 
 
 def covered(covers: tuple[Callable[[str], bool], ...], path: str) -> bool:

@@ -51,6 +51,5 @@ def arrivals(served: Served) -> Iterator[Arrivals]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(served.gateway, "_doors", noted)
-        for name in ("_answered", "_answered_again"):
-            patch.setattr(ExpressProtocol, name, noting(getattr(ExpressProtocol, name)))
+        patch.setattr(ExpressProtocol, "_answered", noting(ExpressProtocol._answered))
         yield noted

@@ -206,8 +206,8 @@ def test_equal_rules_of_several_apps_are_compiled_once_and_others_are_not_mixed_
     assert [(rule.position, rule.effect) for rule in turned] == [(1, "one_factor"), (2, "deny")]
 
 
-def test_what_stands_behind_a_rule_for_every_path_is_no_outcome() -> None:
-    """Outcomes are kept for whoever asks often; each has its room."""
+def test_what_stands_behind_a_rule_for_every_path_is_not_in_view() -> None:
+    """An outlook is kept for whoever asks often; each rule in it has its room."""
     rules = [{"policy": "bypass", "path": "/a/"}, {"policy": "one_factor"}, *[{"policy": "deny", "path": "/b"}] * 50]
-    found = policy.outcomes(app(rules), request(), None, None, 0.0)
-    assert [(outcome.decision.rule, len(outcome.covers)) for outcome in found] == [(1, 1), (2, 0)]
+    found = policy.outlook(app(rules), request(), None, None, 0.0).rules
+    assert [(each.rule.position, len(each.covers)) for each in found] == [(1, 1), (2, 0)]

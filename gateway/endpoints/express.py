@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from gateway.endpoints import plain
 from gateway.endpoints.deadlines import Deadlines
 from gateway.endpoints.doors import DOORS, Doors
-from gateway.endpoints.familiar import Familiar
+from gateway.endpoints.familiar import LONGEST_KEPT, Familiar, Known, digest
 from gateway.endpoints.forwardauth import Asked, ForwardAuth
 from gateway.endpoints.front import DEADLINES, FrontProtocol
 from gateway.endpoints.heads import LONGEST
@@ -36,6 +36,10 @@ _MARKS = (b"\r\nX-Forwarded-Uri: ", b"\r\nx-forwarded-uri: ")
 _EXPRESS = "gateway.express"
 
 
+Manner = tuple[ForwardAuth, str, bool]
+"""At which door, by which method, and whether the connection ends with the answer."""
+
+
 class Hall:
     """What all connections of one server share."""
 
@@ -43,7 +47,7 @@ class Hall:
         self.config, self.server_state, self.app_state = config, server_state, app_state
         self.loop = asyncio.get_running_loop()
         self.doors: Doors | None = app_state.get(DOORS)
-        self.familiar = Familiar[tuple[ForwardAuth, str, bool]]()
+        self.familiar = Familiar[Manner]()
         self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
         self.keep_alive: float = config.timeout_keep_alive
         self._said: object = None
@@ -105,7 +109,7 @@ class ExpressProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer what can be answered now, hand over everything else: what fails in here is asked again behind, where it
         is said, and ends in "no"."""
-        if self._doors is None or not (self._answered_again(data) or self._answered(data)):
+        if self._doors is None or not self._answered(data):
             self._hand_over(data)
 
     def pause_writing(self) -> None:
@@ -132,15 +136,20 @@ class ExpressProtocol(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def _answered_again(self, data: bytes) -> bool:
-        """Whether ``data`` is like a question that was answered here before, and memory knows the answer."""
+    def _answered(self, data: bytes) -> bool:
+        """Whether ``data`` is a plain question, and memory knows the answer."""
         head, uri = _cut(data)
-        known = self._hall.familiar.find(head + self._from) if uri else None
-        if known is None:
-            return False
-        request, standing, (door, method, closes) = known
+        name = digest(head + self._from) if uri else b""
+        known = self._hall.familiar.find(name) if uri else None
+        if known is not None and self._answered_again(known, uri):
+            return True
+        return self._answered_anew(data, name if len(head) <= LONGEST_KEPT else b"")
+
+    def _answered_again(self, known: Known[Manner], uri: bytes) -> bool:
+        """The head was read before."""
+        door, method, closes = known.more
         try:
-            reply = door.again(request, standing, uri)
+            reply = door.again(known, uri)
         except Exception:
             return False
         if reply is None:
@@ -148,8 +157,8 @@ class ExpressProtocol(asyncio.Protocol):
         self._say(reply, method, closes)
         return True
 
-    def _answered(self, data: bytes) -> bool:
-        """Whether ``data`` is a plain question, and memory knows the answer."""
+    def _answered_anew(self, data: bytes, name: bytes) -> bool:
+        """Everything is read; what it says beside the path is to be known by ``name``, if it has one."""
         message = plain.read(data)
         door = self._doors.hot(message.target.partition(b"?")[0]) if self._doors and message else None
         if message is None or door is None:
@@ -157,11 +166,8 @@ class ExpressProtocol(asyncio.Protocol):
         try:
             asked = door.read(Question(message.method, message.target, message.headers, self._peer))
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
-            if reply is not None and isinstance(asked, Asked) and door.varies:
-                head, uri = _cut(data)
-                if uri:
-                    more = (door, message.method, message.closes)
-                    door.remember(self._hall.familiar, head + self._from, asked, more)
+            if name and reply is not None and isinstance(asked, Asked) and door.varies:
+                door.remember(self._hall.familiar, name, asked, (door, message.method, message.closes))
         except Exception:
             return False
         if reply is None:

@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import credentials, probes, replies, signals, target
 from gateway.cache import Cache
-from gateway.check import Moment, Standing, stand, stands, weigh
+from gateway.check import NOWHERE, Moment, stand, stands, weigh
 from gateway.credentials import CookieNames, Shown
-from gateway.endpoints.familiar import LONGEST_KEPT, VARIES, Familiar
+from gateway.endpoints.familiar import LONGEST_KEPT, VARIES, Familiar, Known, digest
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
 from gateway.headers import lines
@@ -35,7 +35,8 @@ from gateway.model import (
     Question,
     Reply,
 )
-from gateway.policy import Outcome, pick
+from gateway.observe.floods import Few
+from gateway.policy import Open, conclude, pick
 from gateway.replies import Speech
 from gateway.services.decide import decide
 from gateway.services.recall import Recall
@@ -74,6 +75,7 @@ class ForwardAuth:
         self._outcomes = {kind: _outcome(kind, self.name) for kind in (Allow, Challenge, Deny)}
         self.varies = dialect.VARIES == VARIES
         self._familiar = Familiar[None]()
+        self._few = Few("failed checks")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -84,7 +86,8 @@ class ForwardAuth:
             # Nothing that fails here may become anything but a no; the traceback goes to the log, never to the caller.
             reply = self._no_answer("G399", "the check failed")
             request_id = dict(reply.headers).get(b"x-request-id", b"").decode()
-            logger.exception("a check failed", extra={"request_id": request_id})
+            if self._few.passes(self.judge.clock().now):
+                logger.exception("a check failed", extra={"request_id": request_id})
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -92,22 +95,23 @@ class ForwardAuth:
         """The answer from memory, or the request that has to wait for it. Awaits nothing."""
         headers, peer = scope["headers"], scope["client"][0] if scope["client"] else None
         head, uri = _cut(headers, peer) if self.varies else (b"", b"")
-        if uri and (known := self._familiar.find(head)) and (reply := self.again(known.request, known.standing, uri)):
+        name = digest(head) if uri else b""
+        if uri and (known := self._familiar.find(name)) and (reply := self.again(known, uri)):
             return reply
         target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
         asked = self.read(Question(scope["method"], target, headers, peer))
         if isinstance(asked, Reply):
             return asked
         reply = self.answer(asked)
-        if reply is not None and uri:
-            self.remember(self._familiar, head, asked, None)
+        if reply is not None and uri and len(head) <= LONGEST_KEPT:
+            self.remember(self._familiar, name, asked, None)
         return asked.request if reply is None else reply
 
-    def remember(self, familiar: Familiar[T], head: bytes, asked: Asked, more: T) -> None:
-        """Have this head known, if it is short and its sender has a standing."""
-        standing = self.stand(asked) if len(head) <= LONGEST_KEPT else None
+    def remember(self, familiar: Familiar[T], name: bytes, asked: Asked, more: T) -> None:
+        """Have this head known by its digest, if its sender has a standing."""
+        standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
         if standing is not None:
-            familiar.remember(head, asked.request, standing, more)
+            familiar.remember(name, asked.request, standing, more)
 
     def read(self, question: Question) -> Asked | Reply:
         """What is asked, or a refusal of how."""
@@ -129,22 +133,19 @@ class ForwardAuth:
         judge.cache.hits += 1
         return self._answer(decision, asked.request, moment.now)
 
-    def stand(self, asked: Asked) -> Standing | None:
-        """What whoever asks may be answered, whatever the path; what is the same for each is written already."""
-        standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
-        if standing is None:
-            return None
-        return standing._replace(outcomes=tuple([self._written(each, asked.request) for each in standing.outcomes]))
-
-    def again(self, request: AccessRequest, standing: Standing, raw: bytes) -> Reply | None:
-        """What ``standing`` says of this path, if it holds and that is read at a glance; ``request`` is all else."""
+    def again(self, known: Known[T], raw: bytes) -> Reply | None:
+        """What is answered to this path, if the standing holds and the path is read at a glance."""
         judge = self.judge
         moment = judge.clock()
-        seen_before = target.common(raw) if stands(standing, judge.cache, moment) else None
-        if seen_before is None:
+        request, standing, _, decided = known
+        plain = target.common(raw) if stands(standing, judge.cache, moment) else None
+        if plain is None:
             return None
-        uri, path = seen_before
-        _, decision, reply = pick(standing.outcomes, path)
+        uri, path = plain
+        view = standing.outlook
+        found = pick(view.rules, path) if view is not None else None
+        place = found.rule.position if found is not None else 0
+        decision, reply = decided.get(place) or self._decide(known, found, place)
         judge.cache.hits += 1
         if isinstance(reply, Form):
             reply = reply.fill(judge.speech.request_id().encode())
@@ -153,14 +154,19 @@ class ForwardAuth:
             reply = reply or self.dialect.write(decision, request, judge.speech)
         return self._said(decision, request, reply, moment.now)
 
-    def _written(self, outcome: Outcome, request: AccessRequest) -> Outcome:
-        """A page and a redirect depend on the path, so people get theirs made each time."""
-        if isinstance(outcome.decision, Allow):
-            reply = self.dialect.write(outcome.decision, request, self.judge.speech)
-            return outcome._replace(reply=reply._replace(raw=lines(reply.headers)))
-        if replies.is_navigation(request):
-            return outcome
-        return outcome._replace(reply=replies.form(self.dialect.write(outcome.decision, request, self.judge.speech)))
+    def _decide(self, known: Known[T], found: Open | None, place: int) -> tuple[Decision, Reply | Form | None]:
+        """The first time that a rule decides for this head; what is the same each time is written now. A page and a
+        redirect depend on the path, so people get theirs made each time."""
+        standing, reply = known.standing, None
+        decision = standing.early or (conclude(standing.outlook, found) if standing.outlook else NOWHERE)
+        if isinstance(decision, Allow):
+            reply = self.dialect.write(decision, known.request, self.judge.speech)
+            known.decided[place] = decision, reply._replace(raw=lines(reply.headers))
+        else:
+            if not replies.is_navigation(known.request):
+                reply = replies.form(self.dialect.write(decision, known.request, self.judge.speech))
+            known.decided[place] = decision, reply
+        return known.decided[place]
 
     async def cold(self, request: AccessRequest) -> Reply:
         """The answer after asking storage for what memory missed."""

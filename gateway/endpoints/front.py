@@ -32,11 +32,13 @@ from gateway.endpoints.bodies import Chunked, Counted
 from gateway.endpoints.deadlines import Deadlines
 from gateway.endpoints.heads import BadMessage, Head, TooSlow
 from gateway.model import Reply
+from gateway.observe.floods import Few
 
 logger = logging.getLogger("gateway.door")
 LINGER = 2.0
 """Seconds in which a refused sender may take its answer: closed at once upon unread bytes, TCP would throw it away."""
 DEADLINES = "gateway.deadlines"
+_FEW = "gateway.few"
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -58,6 +60,7 @@ class FrontProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deadlines: Deadlines = app_state.get(DEADLINES) or app_state.setdefault(DEADLINES, Deadlines(self.loop))
+        self._few: Few = app_state.get(_FEW) or app_state.setdefault(_FEW, Few("unreadable"))
         self._buffer = bytearray()
 
     # What the transport says ------------------------------------------------------------------------------------------
@@ -96,9 +99,21 @@ class FrontProtocol(HttpToolsProtocol):
         self.connections.add(self)
         self._deadlines.set(self, self.timeout_keep_alive)
 
+    def pause_writing(self) -> None:
+        """Who does not take what was asked for is waited for, and not for ever."""
+        super().pause_writing()
+        self._deadlines.set(self, self.timeout_keep_alive)
+
+    def resume_writing(self) -> None:
+        """It was taken."""
+        super().resume_writing()
+        if self._body is None and not self._timed:
+            self._deadlines.clear(self)
+
     def expired(self) -> None:
-        """What was waited for did not come: a first byte, the rest of a message, or the end of a refused connection."""
-        if self._deaf:
+        """What was waited for did not come: a first byte, the rest of a message, or the end of a refused connection; or
+        what was said is not taken."""
+        if self._deaf or self.flow.write_paused:
             self.transport.abort()
         elif self._buffer or self._body is not None:
             self._refuse(TooSlow("this message took too long to arrive"))
@@ -244,9 +259,9 @@ class FrontProtocol(HttpToolsProtocol):
         self._deaf = True
         self._buffer.clear()
         request_id = secrets.token_hex(8)
-        logger.warning(
-            "refused to read a message", extra={"reason": str(bad), "code": bad.code, "request_id": request_id}
-        )
+        if self._few.passes(self.loop.time()):
+            told = {"reason": str(bad), "code": bad.code, "request_id": request_id}
+            logger.warning("refused to read a message", extra=told)
         if self._is_answering():
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()

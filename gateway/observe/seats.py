@@ -156,8 +156,8 @@ async def _asked(place: Path) -> bytes:
 
 
 def _written(place: Path) -> tuple[int, Numbers]:
-    """A seat that was made a moment ago has nothing written yet."""
-    with suppress(FileNotFoundError):
+    """A seat that was made a moment ago has nothing written yet; what cannot be read counts as nothing, not as a fault."""
+    with suppress(OSError, ValueError):
         return _read((place / _FILE).read_bytes())
     return 0, {}
 

@@ -28,7 +28,8 @@ from conformance.test_cases import ALL, DOORS
 from conformance.test_messages import talk
 from conformance.vectors import Case, Row, bytes_of, fill
 from databases import Cluster
-from gateway import target
+from gateway import clocks, target
+from gateway.check import stand
 from gateway.endpoints import express, plain
 from gateway.endpoints.express import ExpressProtocol
 from gateway.endpoints.familiar import LONGEST_KEPT
@@ -59,7 +60,7 @@ class Trio(NamedTuple):
 
     def at_once(self, one: Gateway) -> int:
         """How many questions were answered there before an ASGI scope existed."""
-        return self.again(one) + self.answered["_answered", one.served.address]
+        return self.again(one) + self.answered["_answered_anew", one.served.address]
 
 
 class Trios:
@@ -104,7 +105,7 @@ def another(first: Gateway, chosen: Settings, options: dict[str, Any]) -> Iterat
 def trios(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trios]:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         made = Trios(cluster, tmp_path_factory.mktemp("doors"), stack)
-        for name in ("_answered", "_answered_again"):
+        for name in ("_answered_anew", "_answered_again"):
             patch.setattr(ExpressProtocol, name, counted(made.answered, name))
         yield made
 
@@ -113,10 +114,10 @@ def counted(answered: Counter[tuple[str, object]], name: str) -> Any:
     """That method, which notes where it gave an answer before anybody can have it."""
     method = getattr(ExpressProtocol, name)
 
-    def attempt(self: ExpressProtocol, data: bytes) -> bool:
+    def attempt(self: ExpressProtocol, *given: Any) -> bool:
         key = (name, self.transport.get_extra_info("sockname"))
         answered[key] += 1
-        done: bool = method(self, data)
+        done: bool = method(self, *given)
         answered[key] -= not done
         return done
 
@@ -163,7 +164,9 @@ def is_repeated(gateway: Gateway, sent: bytes) -> bool:
         return False
     head, uri = express._cut(sent)
     asked = door.read(Question(message.method, message.target, message.headers, "127.0.0.1"))
-    stands = isinstance(asked, Asked) and door.stand(asked) is not None
+    stands = (
+        isinstance(asked, Asked) and stand(asked.request, asked.shown, door.judge.cache, clocks.moment()) is not None
+    )
     return stands and bool(uri and target.common(uri)) and len(head) + len("127.0.0.1") <= LONGEST_KEPT
 
 

@@ -46,7 +46,7 @@ CYCLE = (
 METHODS = (
     *("connection_made", "connection_lost", "data_received", "shutdown", "_unset_keepalive_if_required"),
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
-    "on_response_complete",
+    *("on_response_complete", "pause_writing", "resume_writing"),
 )
 CALLS: dict[Callable[..., Any], str] = {
     HttpToolsProtocol.on_headers_complete: r"self\._start_asgi_task\(self\.cycle, app\)",

@@ -72,7 +72,7 @@ def by(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(kind, name, noted_one)
 
     noting(ExpressProtocol, "_answered_again", "again")
-    noting(ExpressProtocol, "_answered", "express")
+    noting(ExpressProtocol, "_answered_anew", "express")
     noting(FrontProtocol, "on_response_complete", "front")
     return noted
 
@@ -400,6 +400,17 @@ def test_who_never_reads_is_cut_off_by_the_keep_alive_time(served: Served) -> No
         later(served, express.KEEP_ALIVE + 1)
         served.call(asyncio.wait_for(until(lambda: protocol not in connections(served)), 10))
         assert segments.transport.get_write_buffer_size() == 0
+
+
+def test_who_never_reads_is_cut_off_by_the_keep_alive_time_at_the_front_too(served: Served) -> None:
+    with Segments(served) as segments:
+        pour(served, segments.line.socket, segments.transport)
+        protocol = segments.protocol
+        assert isinstance(protocol, FrontProtocol)
+        later(served, express.KEEP_ALIVE - 1)
+        assert not segments.transport.is_closing()
+        later(served, express.KEEP_ALIVE + 1)
+        served.call(asyncio.wait_for(until(lambda: protocol not in connections(served)), 10))
 
 
 def test_who_did_not_read_for_a_moment_keeps_the_connection(served: Served) -> None:

@@ -15,7 +15,7 @@ from gateway import dialects
 from gateway.cache import Bounds, Cache, Entry, Origin
 from gateway.endpoints import familiar, plain
 from gateway.endpoints.express import _cut
-from gateway.endpoints.familiar import Familiar
+from gateway.endpoints.familiar import LONGEST_KEPT, Familiar, digest
 from gateway.endpoints.forwardauth import ForwardAuth, Judge
 from gateway.forwarded import Trust
 from gateway.headers import lines
@@ -75,8 +75,9 @@ def read(door: ForwardAuth, data: bytes, peer: str = PEER, place: Familiar[None]
     asked = door.read(Question(message.method, message.target, message.headers, peer))
     reply = asked if isinstance(asked, Reply) else door.answer(asked)
     head, uri = _cut(data)
-    if place is not None and reply is not None and not isinstance(asked, Reply) and door.varies and uri:
-        door.remember(place, head + peer.encode(), asked, None)
+    kept = place is not None and door.varies and bool(uri) and len(head) <= LONGEST_KEPT
+    if place is not None and kept and reply is not None and not isinstance(asked, Reply):
+        door.remember(place, digest(head + peer.encode()), asked, None)
     return reply
 
 
@@ -88,8 +89,8 @@ def written(reply: Reply | None) -> tuple[object, ...]:
 def again(door: ForwardAuth, data: bytes, place: Familiar[None], peer: str = PEER) -> Reply | None:
     """What is answered when ``data`` is like something in ``place``."""
     head, uri = _cut(data)
-    known = place.find(head + peer.encode()) if uri else None
-    return known and door.again(known.request, known.standing, uri)
+    known = place.find(digest(head + peer.encode())) if uri else None
+    return known and door.again(known, uri)
 
 
 PATHS = st.sampled_from(
@@ -236,12 +237,22 @@ def test_a_fact_that_was_read_anew_makes_a_new_standing() -> None:
     assert written(again(door, data, place)) == written(reply)
 
 
-def test_a_long_head_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_head_is_not_kept() -> None:
     place, door = Familiar[None](), door_of(dialects.traefik)
-    monkeypatch.setattr(door, "stand", lambda _: pytest.fail("a standing was made in vain"))
-    data = message(door, "/", more=[("X-Long", "a" * familiar.LONGEST_KEPT)])
+    data = message(door, "/", more=[("X-Long", "a" * LONGEST_KEPT)])
     assert read(door, data, place=place)
     assert again(door, data, place) is None
+
+
+def test_heads_are_kept_for_so_many_rules_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app may have hundreds, and each head has its own view of them."""
+    monkeypatch.setattr(familiar, "RULES", 30)
+    place, door = Familiar[None](), door_of(dialects.traefik)
+    for number in range(20):
+        read(door, message(door, "/", COOKIES[0], more=[("X-Number", str(number))]), place=place)
+        rules = sum(1 + len(known.standing.outlook.rules) for known in place._people.values() if known.standing.outlook)
+        assert 0 < rules == place._rules[id(place._people)] <= 30
+        assert again(door, message(door, "/x", COOKIES[0], more=[("X-Number", str(number))]), place)
 
 
 def test_a_policy_that_was_changed_is_not_kept_by_those_who_never_ask_again() -> None:

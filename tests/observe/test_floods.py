@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import signals
+from gateway.model import Deny
 from gateway.observe import floods
-from gateway.observe.floods import MOST, Flood
+from gateway.observe.floods import MOST, Few, Flood
+from samples import person
 
 pytestmark = pytest.mark.anyio
 
@@ -67,3 +69,28 @@ async def test_what_was_not_told_at_the_end_is_summed_up(told, caplog) -> None: 
     assert [line.more for line in caplog.records] == [9]
     deny(counters, 1)
     assert len(heard) == MOST
+
+
+async def test_one_cause_does_not_hide_another(told, caplog) -> None:  # type: ignore[no-untyped-def]
+    """A stranger is refused in a loop, and so is somebody at an app; the denial of a third one has its line."""
+    _, counters, quiet = told
+    quiet.disconnect()
+    heard = list[tuple[str, str]]()
+    flood = Flood("deny", lambda door, decision: heard.append((decision.code, decision.identity)), counters)
+    flood.connect()
+    for decision in [Deny("", 0, "G137", "no app")] * 400 + [Deny("app", 1, "G133", "a rule", person("bob"))] * 400:
+        counters["deny", "traefik"] += 1
+        signals.decided["deny"].send("traefik", decision=decision)
+    counters["deny", "traefik"] += 1
+    signals.decided["deny"].send("traefik", decision=Deny("app", 1, "G133", "a rule", person("alice")))
+    assert (len(heard), heard[-1]) == (2 * MOST + 1, ("G133", person("alice")))
+    await turn()
+    assert [line.more for line in caplog.records] == [600]
+    flood.disconnect()
+
+
+def test_what_has_no_counter_is_summed_up_when_the_next_one_comes(caplog: pytest.LogCaptureFixture) -> None:
+    few = Few("unreadable")
+    assert [few.passes(7.5) for _ in range(MOST + 5)] == [True] * MOST + [False] * 5
+    assert few.passes(8.0)
+    assert [(line.outcome, line.more) for line in caplog.records] == [("unreadable", 5)]  # type: ignore[attr-defined]

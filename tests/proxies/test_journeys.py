@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from asking import Line, ask, request
+from gateway.endpoints.express import ExpressProtocol
 from proxies.stand import PASSWORD, Stand, seen
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -255,19 +258,14 @@ def test_a_gateway_that_is_not_there_lets_nobody_in(stand: Stand) -> None:
             assert "remote-user" not in answer.text
 
 
-class unreachable:
-    """Context: every question fails, as a gateway does that cannot know."""
+@contextmanager
+def unreachable(stand: Stand) -> Iterator[None]:
+    """Every question fails, at whichever door, as a gateway's does that cannot know."""
 
-    def __init__(self, stand: Stand) -> None:
-        self.gateway = stand.served.gateway
+    async def gone(scope: object, receive: object, send: object) -> None:
+        raise ConnectionAbortedError("on purpose")
 
-    def __enter__(self) -> None:
-        self.doors = self.gateway._doors
-
-        async def gone(scope: object, receive: object, send: object) -> None:
-            raise ConnectionAbortedError("on purpose")
-
-        self.gateway._doors = gone  # type: ignore[assignment]  # put back below
-
-    def __exit__(self, *unused: object) -> None:
-        self.gateway._doors = self.doors
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stand.served.gateway, "_doors", gone)
+        patch.setattr(ExpressProtocol, "_answered", lambda self, data: False)
+        yield

@@ -14,6 +14,12 @@ from databases import Cluster
 from gateway import tokens
 from gateway.errors import CannotStart
 from gateway.storage import migrate, ringfile
+from gateway.tokens import Ring
+
+
+def kept(ring: Ring) -> tuple[object, ...]:
+    """All that a file says of a ring."""
+    return ring.id, ring.current, ring.roots, ring.digest_key
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def test_the_first_start_makes_it_private_and_the_next_ones_read_it(connection: 
     ring = ringfile.open_ring(path, connection)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == ["keys.json"]
-    assert ringfile.open_ring(path, connection) == ring
+    assert kept(ringfile.open_ring(path, connection)) == kept(ring)
     assert connection.execute("SELECT id FROM gateway.signing_keys").fetchall() == [(ring.current.hex(),)]
 
 
@@ -67,7 +73,7 @@ def test_a_new_database_takes_the_ring_that_is_there(
 ) -> None:
     ring = ringfile.open_ring(path, connection)
     with cluster.database() as fresh, migrate.connect(fresh) as another:
-        assert ringfile.open_ring(path, another) == ring
+        assert kept(ringfile.open_ring(path, another)) == kept(ring)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])

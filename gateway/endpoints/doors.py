@@ -42,13 +42,16 @@ class Doors:
         """Not a coroutine of its own: on the hot path each costs as much as a rule."""
         if scope["type"] != "http":
             raise RuntimeError(f"a {scope['type']} scope cannot come in here")  # the server runs without WebSockets
-        return self._door(scope)(scope, receive, send)
-
-    def _door(self, scope: Scope) -> ASGIApp:
         path: bytes = scope["raw_path"]
+        found = self._hot.get(path)
+        if found is None or self.is_internal(scope["server"]):
+            return self._door(scope, path)(scope, receive, send)
+        return found(scope, receive, send)
+
+    def _door(self, scope: Scope, path: bytes) -> ASGIApp:
         if self.is_internal(scope["server"]):
             return self._metrics.get(path) or self._health.get(path) or self._nowhere
-        found = self._hot.get(path) or self._behind(path) or self._health.get(path)
+        found = self._behind(path) or self._health.get(path)
         if found is not None:
             return found
         return self._portal if _host(scope) == self._portal_host else self._nowhere

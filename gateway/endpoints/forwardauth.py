@@ -94,16 +94,16 @@ class ForwardAuth:
     def _reply(self, scope: Scope) -> Reply | AccessRequest:
         """The answer from memory, or the request that has to wait for it. Awaits nothing."""
         headers, peer = scope["headers"], scope["client"][0] if scope["client"] else None
-        head, uri = _cut(headers, peer) if self.varies else (b"", b"")
-        name = digest(head) if uri else b""
-        if uri and (known := self._familiar.find(name)) and (reply := self.again(known, uri)):
+        name, uri = _cut(headers, peer) if self.varies else (b"", b"")
+        known = self._familiar.find(name) if name else None
+        if known is not None and (reply := self.again(known, uri)) is not None:
             return reply
         target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
         asked = self.read(Question(scope["method"], target, headers, peer))
         if isinstance(asked, Reply):
             return asked
         reply = self.answer(asked)
-        if reply is not None and uri and len(head) <= LONGEST_KEPT:
+        if reply is not None and name:
             self.remember(self._familiar, name, asked, None)
         return asked.request if reply is None else reply
 
@@ -235,10 +235,12 @@ def _outcome(kind: type, door: str) -> tuple[tuple[str, str], signals.NamedSigna
 
 
 def _cut(headers: Headers, peer: str | None) -> tuple[bytes, bytes]:
-    """All headers but the one that says the path, with who sent them; and that path. Nothing where one comes twice. Neither
-    a name nor a value has a line feed, and there are as many of both, so what is joined has one reading."""
+    """What all headers but the one that says the path are known by, with who sent them; and that path. Nothing where one
+    comes twice, or where they are long. Neither a name nor a value has a line feed, and there are as many of both, so what
+    is joined has one reading."""
     fields = dict(headers)
     uri = fields.pop(VARIES, b"")
     if not uri or len(fields) + 1 != len(headers):
         return b"", b""
-    return b"\n".join([*fields, *fields.values(), (peer or "").encode()]), uri
+    head = b"\n".join([*fields, *fields.values(), (peer or "").encode()])
+    return (digest(head), uri) if len(head) <= LONGEST_KEPT else (b"", b"")

@@ -7,7 +7,8 @@ end of it, on the server's own event loop, each as if it had just been read; wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from asking import Answer, Line
@@ -91,6 +92,31 @@ def later(served: Served, seconds: float) -> None:
         deadlines(served).sweep(asyncio.get_running_loop().time() + seconds)
 
     served.call(sweep())
+
+
+@contextmanager
+def ahead(served: Served, seconds: float) -> Iterator[None]:
+    """Meanwhile it is so many seconds later, for whoever waits; the sweep of that moment comes first."""
+    found = deadlines(served)
+    loop = found._loop
+    found._loop = Later(loop, seconds)  # type: ignore[assignment]
+    try:
+        later(served, seconds)
+        yield
+    finally:
+        found._loop = loop
+
+
+class Later:
+    """A loop whose clock is ahead."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._loop, self._seconds = loop, seconds
+        self.call_later = loop.call_later
+
+    def time(self) -> float:
+        """Of the loop, and so many seconds more."""
+        return self._loop.time() + self._seconds
 
 
 async def _server_end(served: Served, address: tuple[str, int]) -> asyncio.Transport:

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from gateway.endpoints import plain
 from gateway.endpoints.deadlines import Deadlines
 from gateway.endpoints.doors import DOORS, Doors
-from gateway.endpoints.familiar import LONGEST_KEPT, Familiar, Known, digest
+from gateway.endpoints.familiar import Familiar, Known
 from gateway.endpoints.forwardauth import Asked, ForwardAuth
 from gateway.endpoints.front import DEADLINES, FrontProtocol
 from gateway.endpoints.heads import LONGEST
@@ -138,12 +138,11 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _answered(self, data: bytes) -> bool:
         """Whether ``data`` is a plain question, and memory knows the answer."""
-        head, uri = _cut(data)
-        name = digest(head + self._from) if uri else b""
-        known = self._hall.familiar.find(name) if uri else None
+        head, uri = _cut(data, self._from)
+        known = self._hall.familiar.find(head) if uri else None
         if known is not None and self._answered_again(known, uri):
             return True
-        return self._answered_anew(data, name if len(head) <= LONGEST_KEPT else b"")
+        return self._answered_anew(data, head)
 
     def _answered_again(self, known: Known[Manner], uri: bytes) -> bool:
         """The head was read before."""
@@ -157,8 +156,8 @@ class ExpressProtocol(asyncio.Protocol):
         self._say(reply, method, closes)
         return True
 
-    def _answered_anew(self, data: bytes, name: bytes) -> bool:
-        """Everything is read; what it says beside the path is to be known by ``name``, if it has one."""
+    def _answered_anew(self, data: bytes, head: bytes) -> bool:
+        """Everything is read; what it says beside the path is ``head``, if the path stands where that is known."""
         message = plain.read(data)
         door = self._doors.hot(message.target.partition(b"?")[0]) if self._doors and message else None
         if message is None or door is None:
@@ -166,8 +165,8 @@ class ExpressProtocol(asyncio.Protocol):
         try:
             asked = door.read(Question(message.method, message.target, message.headers, self._peer))
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
-            if name and reply is not None and isinstance(asked, Asked) and door.varies:
-                door.remember(self._hall.familiar, name, asked, (door, message.method, message.closes))
+            if head and reply is not None and isinstance(asked, Asked) and door.varies:
+                door.remember(self._hall.familiar, head, asked, (door, message.method, message.closes))
         except Exception:
             return False
         if reply is None:
@@ -218,14 +217,19 @@ class ExpressProtocol(asyncio.Protocol):
         self.transport.set_protocol(self)
 
 
-def _cut(data: bytes) -> tuple[bytes, bytes]:
-    """``data`` without what its X-Forwarded-Uri says, and that; nothing where there is none. The mark before it stays, and
-    no plain message has it twice, so that what is left has one reading: such a message, and the place in it."""
+def _cut(data: bytes, sender: bytes) -> tuple[bytes, bytes]:
+    """``data`` without what its X-Forwarded-Uri says, with who sent it, and that; nothing where there is none. The mark
+    before it stays, and no plain message has it twice, so that what is left has one reading: such a message, and the place
+    in it."""
     for mark in _MARKS:
         start = data.find(mark) + len(mark)
         if start >= len(mark):
             end = data.find(b"\r\n", start)
-            return (data[:start] + data[end:], data[start:end]) if end > start and len(data) <= LONGEST else (b"", b"")
+            return (
+                (data[:start] + data[end:] + sender, data[start:end])
+                if end > start and len(data) <= LONGEST
+                else (b"", b"")
+            )
     return b"", b""
 
 

@@ -48,16 +48,17 @@ class Familiar(Generic[T]):
         self._rules = {id(self._people): 0, id(self._strangers): 0}
         self._policy: Policy | None = None
 
-    def find(self, digest: bytes) -> Known[T] | None:
+    def find(self, head: bytes) -> Known[T] | None:
         """What was read from the same head."""
+        digest = blake2b(head, digest_size=32).digest()
         return self._people.get(digest) or self._strangers.get(digest)
 
-    def remember(self, digest: bytes, request: AccessRequest, standing: Standing, more: T) -> None:
+    def remember(self, head: bytes, request: AccessRequest, standing: Standing, more: T) -> None:
         """This head was read as ``request``, and its path stood in the one place that was taken out."""
         if standing.policy is not self._policy:  # those of an earlier one never hold again, but keep it alive
             self._forget()
             self._policy = standing.policy
-        known = Known(_reduced(request), standing, more, {})
+        known, digest = Known(_reduced(request), standing, more, {}), blake2b(head, digest_size=32).digest()
         if standing.entry is not None:
             self._keep(self._people, PEOPLE, digest, known)
         else:
@@ -82,11 +83,6 @@ class Familiar(Generic[T]):
         self._people.clear()
         self._strangers.clear()
         self._rules = dict.fromkeys(self._rules, 0)
-
-
-def digest(head: bytes) -> bytes:
-    """What a head is known by."""
-    return blake2b(head, digest_size=32).digest()
 
 
 def _size(known: Known[T]) -> int:

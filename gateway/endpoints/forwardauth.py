@@ -18,7 +18,7 @@ from gateway import credentials, probes, replies, signals, target
 from gateway.cache import Cache
 from gateway.check import NOWHERE, Moment, stand, stands, weigh
 from gateway.credentials import CookieNames, Shown
-from gateway.endpoints.familiar import LONGEST_KEPT, VARIES, Familiar, Known, digest
+from gateway.endpoints.familiar import LONGEST_KEPT, VARIES, Familiar, Known
 from gateway.errors import GatewayError
 from gateway.forwarded import Trust
 from gateway.headers import lines
@@ -94,8 +94,8 @@ class ForwardAuth:
     def _reply(self, scope: Scope) -> Reply | AccessRequest:
         """The answer from memory, or the request that has to wait for it. Awaits nothing."""
         headers, peer = scope["headers"], scope["client"][0] if scope["client"] else None
-        name, uri = _cut(headers, peer) if self.varies else (b"", b"")
-        known = self._familiar.find(name) if name else None
+        head, uri = _cut(headers, peer) if self.varies else (b"", b"")
+        known = self._familiar.find(head) if head else None
         if known is not None and (reply := self.again(known, uri)) is not None:
             return reply
         target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
@@ -103,15 +103,17 @@ class ForwardAuth:
         if isinstance(asked, Reply):
             return asked
         reply = self.answer(asked)
-        if reply is not None and name:
-            self.remember(self._familiar, name, asked, None)
+        if reply is not None and head:
+            self.remember(self._familiar, head, asked, None)
         return asked.request if reply is None else reply
 
-    def remember(self, familiar: Familiar[T], name: bytes, asked: Asked, more: T) -> None:
-        """Have this head known by its digest, if its sender has a standing."""
-        standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
+    def remember(self, familiar: Familiar[T], head: bytes, asked: Asked, more: T) -> None:
+        """Have this head known, if its sender has a standing."""
+        standing = None
+        if len(head) <= LONGEST_KEPT:
+            standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
         if standing is not None:
-            familiar.remember(name, asked.request, standing, more)
+            familiar.remember(head, asked.request, standing, more)
 
     def read(self, question: Question) -> Asked | Reply:
         """What is asked, or a refusal of how."""
@@ -235,12 +237,10 @@ def _outcome(kind: type, door: str) -> tuple[tuple[str, str], signals.NamedSigna
 
 
 def _cut(headers: Headers, peer: str | None) -> tuple[bytes, bytes]:
-    """What all headers but the one that says the path are known by, with who sent them; and that path. Nothing where one
-    comes twice, or where they are long. Neither a name nor a value has a line feed, and there are as many of both, so what
-    is joined has one reading."""
+    """All headers but the one that says the path, with who sent them; and that path. Nothing where one comes twice. Neither
+    a name nor a value has a line feed, and there are as many of both, so what is joined has one reading."""
     fields = dict(headers)
     uri = fields.pop(VARIES, b"")
     if not uri or len(fields) + 1 != len(headers):
         return b"", b""
-    head = b"\n".join([*fields, *fields.values(), (peer or "").encode()])
-    return (digest(head), uri) if len(head) <= LONGEST_KEPT else (b"", b"")
+    return b"\n".join([*fields, *fields.values(), (peer or "").encode()]), uri

@@ -162,12 +162,12 @@ def is_repeated(gateway: Gateway, sent: bytes) -> bool:
     door = message and gateway.served.gateway._doors.hot(message.target.partition(b"?")[0])
     if message is None or door is None or not door.varies:
         return False
-    head, uri = express._cut(sent)
+    head, uri = express._cut(sent, b"127.0.0.1")
     asked = door.read(Question(message.method, message.target, message.headers, "127.0.0.1"))
     stands = (
         isinstance(asked, Asked) and stand(asked.request, asked.shown, door.judge.cache, clocks.moment()) is not None
     )
-    return stands and bool(uri and target.common(uri)) and len(head) + len("127.0.0.1") <= LONGEST_KEPT
+    return stands and bool(uri and target.common(uri)) and len(head) <= LONGEST_KEPT
 
 
 JOURNEYS: dict[str, Row] = {

@@ -19,7 +19,7 @@ from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
 from gateway import tokens
 from gateway.endpoints import express, front, heads
-from segments import Segments, connection, connections, deadlines, later, turn
+from segments import Segments, ahead, connection, connections, deadlines, later, turn
 from serving import COOKIE, Served
 
 ASKED = request("GET", "/auth/traefik", question(accept=None))
@@ -97,8 +97,8 @@ def test_a_connection_that_never_says_anything_is_closed_by_the_keep_alive_time(
     """uvicorn starts its own clock behind the first answer only."""
     with Segments(served) as silent, Segments(served) as answered, Segments(served) as busy:
         answered.give([ASKED])
-        later(served, express.KEEP_ALIVE - 1)
-        busy.give([ASKED])
+        with ahead(served, express.KEEP_ALIVE - 1):
+            busy.give([ASKED])
         assert not silent.transport.is_closing()
         assert not answered.transport.is_closing()
         later(served, express.KEEP_ALIVE + 1)

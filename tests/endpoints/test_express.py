@@ -25,7 +25,7 @@ from gateway.endpoints.front import FrontProtocol
 from gateway.services import keyring, sessions, users
 from gateway.settings import Trust
 from gateway.storage import migrate, ringfile
-from segments import Segments, connections, deadlines, later, turn
+from segments import Segments, ahead, connections, deadlines, later, turn
 from serving import COOKIE, Served
 
 ASKED = request("GET", "/auth/traefik", question(accept=None))
@@ -325,8 +325,8 @@ def test_head_is_answered_without_a_body_and_the_next_question_is_its_own(
 
 def test_the_time_of_an_idle_connection_runs_from_its_last_answer(served: Served) -> None:
     with Segments(served) as segments:
-        later(served, 100)
-        segments.give([ASKED])
+        with ahead(served, 100):
+            segments.give([ASKED])
         later(served, express.KEEP_ALIVE + 1)
         assert not segments.transport.is_closing()
         later(served, 100 + express.KEEP_ALIVE + 1)
@@ -416,8 +416,8 @@ def test_who_never_reads_is_cut_off_by_the_keep_alive_time_at_the_front_too(serv
 def test_who_did_not_read_for_a_moment_keeps_the_connection(served: Served) -> None:
     """The time runs from the last answer that was written, not from when the connection came."""
     with Segments(served) as segments:
-        later(served, 100)
-        served.call(fill(segments))
+        with ahead(served, 100):
+            served.call(fill(segments))
         later(served, express.KEEP_ALIVE + 1)
         assert not segments.transport.is_closing()
         later(served, 100 + express.KEEP_ALIVE + 1)

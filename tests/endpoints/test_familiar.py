@@ -15,7 +15,7 @@ from gateway import dialects
 from gateway.cache import Bounds, Cache, Entry, Origin
 from gateway.endpoints import familiar, plain
 from gateway.endpoints.express import _cut
-from gateway.endpoints.familiar import LONGEST_KEPT, Familiar, digest
+from gateway.endpoints.familiar import LONGEST_KEPT, Familiar
 from gateway.endpoints.forwardauth import ForwardAuth, Judge
 from gateway.forwarded import Trust
 from gateway.headers import lines
@@ -74,10 +74,10 @@ def read(door: ForwardAuth, data: bytes, peer: str = PEER, place: Familiar[None]
         return None
     asked = door.read(Question(message.method, message.target, message.headers, peer))
     reply = asked if isinstance(asked, Reply) else door.answer(asked)
-    head, uri = _cut(data)
+    head, uri = _cut(data, peer.encode())
     kept = place is not None and door.varies and bool(uri) and len(head) <= LONGEST_KEPT
     if place is not None and kept and reply is not None and not isinstance(asked, Reply):
-        door.remember(place, digest(head + peer.encode()), asked, None)
+        door.remember(place, head, asked, None)
     return reply
 
 
@@ -88,8 +88,8 @@ def written(reply: Reply | None) -> tuple[object, ...]:
 
 def again(door: ForwardAuth, data: bytes, place: Familiar[None], peer: str = PEER) -> Reply | None:
     """What is answered when ``data`` is like something in ``place``."""
-    head, uri = _cut(data)
-    known = place.find(digest(head + peer.encode())) if uri else None
+    head, uri = _cut(data, peer.encode())
+    known = place.find(head) if uri else None
     return known and door.again(known, uri)
 
 

@@ -36,7 +36,7 @@ def lines(results: Mapping[str, Any]) -> list[str]:
     machine, sections = results["machine"], results["sections"]
     bars = [(section["title"], bar_of(bar)) for section in sections.values() for bar in section["bars"]]
     held = sum(verdict(bar) == "held" for _, bar in bars)
-    where = f"{machine['processor']}, {machine['cores']}, Python {machine['python']}, {results['at'][:10]}"
+    where = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {results['at'][:10]}"
     return [
         f"{held} of {len(bars)} bars held ({where}):",
         "",

@@ -1,7 +1,8 @@
 """Judgement: apps and rules compiled once, then walked in order for every request.
 
 First rule that holds wins, default deny. A rule about subjects, when nobody is known, stops the walk and challenges,
-whatever its effect. ``decide`` and ``explain`` are the same walk; neither does I/O, reads a clock or raises.
+whatever its effect. ``explain`` shows rule by rule what ``decide`` does, and ``outlook`` with ``pick`` and ``conclude`` is
+the same for many paths; tests hold them together. None of them does I/O, reads a clock or raises.
 """
 
 from __future__ import annotations

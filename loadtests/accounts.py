@@ -42,11 +42,11 @@ class Files(NamedTuple):
 
 
 @asynccontextmanager
-async def ground(place: Place) -> AsyncIterator[Ground]:
+async def ground(place: Place, kind: type[Store] = Store) -> AsyncIterator[Ground]:
     """What use cases stand on, with an ear for acknowledgements."""
     with migrate.connect(place.url) as connection:
         ring = ringfile.open_ring(place.ring, connection)
-    store = Store(place.url, 1)
+    store = kind(place.url, 1)
     await store.open()
     try:
         async with acknowledgements(place.url) as acks:

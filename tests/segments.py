@@ -7,9 +7,13 @@ end of it, on the server's own event loop, each as if it had just been read; wha
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
+
+import pytest
 
 from asking import Answer, Line
 from gateway.endpoints.deadlines import Deadlines
@@ -92,6 +96,26 @@ def later(served: Served, seconds: float) -> None:
         deadlines(served).sweep(asyncio.get_running_loop().time() + seconds)
 
     served.call(sweep())
+
+
+@contextmanager
+def waiting(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """A pool that hands out no connection until it may: an event that says that somebody waits, and one that lets go."""
+    waits, go = threading.Event(), threading.Event()
+    pool = served.gateway.store.pool
+    getconn = pool.getconn
+
+    async def wait(*args: Any) -> Any:
+        waits.set()
+        await asyncio.to_thread(go.wait, 30)
+        return await getconn(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "getconn", wait)
+        try:
+            yield waits, go
+        finally:
+            go.set()
 
 
 @contextmanager

@@ -88,7 +88,7 @@ class ExpressProtocol(asyncio.Protocol):
         self._paused = False
         self._idle_since = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says any transport
         """Who asks, and where: the second socket has no hot doors."""
         self.transport = transport
         self._arrive()
@@ -149,7 +149,7 @@ class ExpressProtocol(asyncio.Protocol):
         door, method, closes = known.more
         try:
             reply = door.again(known, uri)
-        except Exception:
+        except Exception:  # is asked again behind, where it is said
             return False
         if reply is None:
             return False
@@ -167,7 +167,7 @@ class ExpressProtocol(asyncio.Protocol):
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
             if head and reply is not None and isinstance(asked, Asked) and door.varies:
                 door.remember(self._hall.familiar, head, asked, (door, message.method, message.closes))
-        except Exception:
+        except Exception:  # is asked again behind, where it is said
             return False
         if reply is None:
             return False
@@ -186,7 +186,7 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _arrive(self) -> None:
         hall = self._hall
-        hall.server_state.connections.add(self)  # type: ignore[arg-type]
+        hall.server_state.connections.add(self)  # type: ignore[arg-type]  # typed by uvicorn's own classes
         hall.deadlines.set(self, hall.keep_alive)
 
     def _leave(self) -> None:
@@ -225,11 +225,9 @@ def _cut(data: bytes, sender: bytes) -> tuple[bytes, bytes]:
         start = data.find(mark) + len(mark)
         if start >= len(mark):
             end = data.find(b"\r\n", start)
-            return (
-                (data[:start] + data[end:] + sender, data[start:end])
-                if end > start and len(data) <= LONGEST
-                else (b"", b"")
-            )
+            if end <= start or len(data) > LONGEST:
+                break
+            return data[:start] + data[end:] + sender, data[start:end]
     return b"", b""
 
 

@@ -43,9 +43,7 @@ class Familiar(Generic[T]):
     place where it stood is not to be mistaken for another. It is known by its digest."""
 
     def __init__(self) -> None:
-        self._people: dict[bytes, Known[T]] = {}
-        self._strangers: dict[bytes, Known[T]] = {}
-        self._rules = {id(self._people): 0, id(self._strangers): 0}
+        self._people, self._strangers = Table[T](), Table[T]()
         self._policy: Policy | None = None
 
     def find(self, head: bytes) -> Known[T] | None:
@@ -56,33 +54,30 @@ class Familiar(Generic[T]):
     def remember(self, head: bytes, request: AccessRequest, standing: Standing, more: T) -> None:
         """This head was read as ``request``, and its path stood in the one place that was taken out."""
         if standing.policy is not self._policy:  # those of an earlier one never hold again, but keep it alive
-            self._forget()
+            self._people, self._strangers = Table(), Table()
             self._policy = standing.policy
-        known, digest = Known(_reduced(request), standing, more, {}), blake2b(head, digest_size=32).digest()
-        if standing.entry is not None:
-            self._keep(self._people, PEOPLE, digest, known)
-        else:
-            self._keep(self._strangers, STRANGERS, digest, known)
+        table, most = (self._people, PEOPLE) if standing.entry is not None else (self._strangers, STRANGERS)
+        table.keep(blake2b(head, digest_size=32).digest(), Known(_reduced(request), standing, more, {}), most)
 
-    def _keep(self, table: dict[bytes, Known[T]], most: int, digest: bytes, known: Known[T]) -> None:
-        """The oldest go where there are too many, or too many rules in all of them."""
-        self._drop(table, digest)
-        self._rules[id(table)] += _size(known)
-        while table and (len(table) >= most or self._rules[id(table)] > RULES):
-            self._drop(table, next(iter(table)))
-        if self._rules[id(table)] <= RULES:
-            table[digest] = known
-        else:
-            self._rules[id(table)] -= _size(known)
 
-    def _drop(self, table: dict[bytes, Known[T]], digest: bytes) -> None:
-        if known := table.pop(digest, None):
-            self._rules[id(table)] -= _size(known)
+class Table(dict[bytes, Known[T]], Generic[T]):
+    """Heads by their digests: so many at most, with so many ``rules`` in all. The oldest go first."""
 
-    def _forget(self) -> None:
-        self._people.clear()
-        self._strangers.clear()
-        self._rules = dict.fromkeys(self._rules, 0)
+    rules = 0
+
+    def keep(self, digest: bytes, known: Known[T], most: int) -> None:
+        """In place of what was there; one that has more rules than there is room for is not kept."""
+        self._drop(digest)
+        size = _size(known)
+        while self and (len(self) >= most or self.rules + size > RULES):
+            self._drop(next(iter(self)))
+        if size <= RULES:
+            self[digest] = known
+            self.rules += size
+
+    def _drop(self, digest: bytes) -> None:
+        if known := self.pop(digest, None):
+            self.rules -= _size(known)
 
 
 def _size(known: Known[T]) -> int:

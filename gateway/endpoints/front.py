@@ -65,7 +65,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     # What the transport says ------------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says any transport
         """uvicorn waits for ever for the first byte of a connection."""
         super().connection_made(transport)
         self._deadlines.set(self, self.timeout_keep_alive)

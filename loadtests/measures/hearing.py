@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import accounts
 import bench
 import crowd
 import ears
@@ -32,8 +33,7 @@ from figures import Figure, Section, Tell, figure
 
 from gateway.services import sessions
 from gateway.services.ground import Ground
-from gateway.storage import migrate, ringfile
-from gateway.storage.fence import acknowledgements
+from gateway.storage import migrate
 from gateway.storage.pool import Connection, Store
 from measures import FAN
 
@@ -142,7 +142,11 @@ def prepare(place: Place) -> tuple[list[int], str]:
 async def speak(place: Place, bare_url: str, living: Sequence[int], tell: Tell) -> tuple[list[Revoked], list[Notified]]:
     """Each session in turn, as the command line would, and a NOTIFY before each. The first few are not counted."""
     revoked, notified = [], []
-    async with ground(place) as on, await psycopg.AsyncConnection.connect(bare_url, autocommit=True) as bare:
+    keys = place.work / "gateway" / "keys.json"
+    async with (
+        accounts.ground(accounts.Place(place.url, keys), NotingStore) as on,
+        await psycopg.AsyncConnection.connect(bare_url, autocommit=True) as bare,
+    ):
         for turn, session in enumerate(living):
             if turn % 20 == 0:
                 tell(f"{turn} of {len(living)} revocations")
@@ -152,20 +156,6 @@ async def speak(place: Place, bare_url: str, living: Sequence[int], tell: Tell) 
             revoked.append(await revoke(on, session))
         await asyncio.sleep(10 * PAUSE)
     return revoked[WARM_UP:], notified[WARM_UP:]
-
-
-@asynccontextmanager
-async def ground(place: Place) -> AsyncIterator[Ground]:
-    """What the command line stands on, with a pool that notes."""
-    with migrate.connect(place.url) as connection:
-        ring = ringfile.open_ring(place.work / "gateway" / "keys.json", connection)
-    store = NotingStore(place.url, 1)
-    await store.open()
-    try:
-        async with acknowledgements(place.url) as acks:
-            yield Ground(store, acks, lambda: ring, time.time)
-    finally:
-        await store.close()
 
 
 async def notify(connection: psycopg.AsyncConnection[Any], number: int) -> Notified:

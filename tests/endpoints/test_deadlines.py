@@ -5,10 +5,7 @@ No test waits: the sweep that would come later is asked to come now.
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +16,7 @@ from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
 from gateway import tokens
 from gateway.endpoints import express, front, heads
-from segments import Segments, ahead, connection, connections, deadlines, later, turn
+from segments import Segments, ahead, connection, connections, deadlines, later, turn, waiting
 from serving import COOKIE, Served
 
 ASKED = request("GET", "/auth/traefik", question(accept=None))
@@ -158,25 +155,6 @@ def test_a_refusal_is_in_the_log_under_the_id_that_was_told(served: Served, capl
     assert vars(record)["request_id"] == answer["x-request-id"]
     assert "secret" not in str(vars(record))
     assert b"secret" not in answer.raw
-
-
-@contextmanager
-def waiting(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """A pool that hands out no connection until it may: an event that says that somebody waits, and one that lets go."""
-    waits, go = threading.Event(), threading.Event()
-    pool = served.gateway.store.pool
-    getconn = pool.getconn
-
-    async def wait(*args: Any) -> Any:
-        waits.set()
-        await asyncio.to_thread(go.wait, 30)
-        return await getconn(*args)
-
-    monkeypatch.setattr(pool, "getconn", wait)
-    try:
-        yield waits, go
-    finally:
-        go.set()
 
 
 def test_there_is_a_sweep_only_while_somebody_is_waited_for(served: Served) -> None:

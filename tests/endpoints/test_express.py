@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from gateway.endpoints.front import FrontProtocol
 from gateway.services import keyring, sessions, users
 from gateway.settings import Trust
 from gateway.storage import migrate, ringfile
-from segments import Segments, ahead, connections, deadlines, later, turn
+from segments import Segments, ahead, connections, deadlines, later, turn, waiting
 from serving import COOKIE, Served
 
 ASKED = request("GET", "/auth/traefik", question(accept=None))
@@ -90,26 +89,6 @@ def warm(cookie: str, uri: str = "/", **how: Any) -> bytes:
 
 def statuses(answers: list[Answer]) -> list[int]:
     return [answer.status for answer in answers]
-
-
-@contextmanager
-def waiting(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """A pool that hands out no connection until it may: an event that says that somebody waits, and one that lets go."""
-    waits, go = threading.Event(), threading.Event()
-    pool = served.gateway.store.pool
-    getconn = pool.getconn
-
-    async def wait(*args: Any) -> Any:
-        waits.set()
-        await asyncio.to_thread(go.wait, 30)
-        return await getconn(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pool, "getconn", wait)
-        try:
-            yield waits, go
-        finally:
-            go.set()
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -251,7 +251,7 @@ def test_heads_are_kept_for_so_many_rules_in_all(monkeypatch: pytest.MonkeyPatch
     for number in range(20):
         read(door, message(door, "/", COOKIES[0], more=[("X-Number", str(number))]), place=place)
         rules = sum(1 + len(known.standing.outlook.rules) for known in place._people.values() if known.standing.outlook)
-        assert 0 < rules == place._rules[id(place._people)] <= 30
+        assert 0 < rules == place._people.rules <= 30
         assert again(door, message(door, "/x", COOKIES[0], more=[("X-Number", str(number))]), place)
 
 

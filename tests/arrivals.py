@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.endpoints import plain
 from gateway.endpoints.express import ExpressProtocol
+from gateway.messages import plain
 from serving import Served
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from asking import Answer, Line
-from gateway.endpoints.deadlines import Deadlines
+from gateway.deadlines import Deadlines
 from gateway.endpoints.express import ExpressProtocol
 from gateway.endpoints.front import DEADLINES, FrontProtocol
 from serving import Served

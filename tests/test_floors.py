@@ -22,8 +22,8 @@ settings_fields
 settings_source
 settings
 tokens passwords target                                              small pure tools
-questions forwarded headers appsview
-replies
+questions forwarded headers appsview messages
+replies cleaning
 originals handshakes
 conditions credentials logins dialects                               the fans of judgement
 appsfile policy probes
@@ -31,7 +31,7 @@ remembered                                                           memory
 cache
 check                                                                the product on one page
 storage                                                              the world
-clocks collector observe
+clocks collector deadlines observe
 services                                                             use cases
 endpoints relay streams                                              doors
 app                                                                  knows everybody

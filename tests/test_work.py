@@ -15,8 +15,9 @@ import pytest
 
 from counting import Work, counted, kept
 from gateway import signals
-from gateway.endpoints import familiar, plain
+from gateway.endpoints import familiar
 from gateway.endpoints.forwardauth import ForwardAuth
+from gateway.messages import plain
 from warmth import CASES, World
 
 SLACK = 1.0 if sys.version_info[:2] == (3, 11) else 1.5

@@ -25,8 +25,9 @@ from counting import counted
 from gateway import clocks, policy, tokens
 from gateway.app import Gateway
 from gateway.cache import Entry, Origin
-from gateway.endpoints import express, plain
+from gateway.endpoints import express
 from gateway.endpoints.doors import DOORS
+from gateway.messages import plain
 from gateway.model import App, Credential, Rule
 from serving import COOKIE, settings
 

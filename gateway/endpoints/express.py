@@ -19,15 +19,15 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
-from gateway.endpoints import plain
-from gateway.endpoints.deadlines import Deadlines
+from gateway.deadlines import Deadlines
 from gateway.endpoints.doors import DOORS, Doors
 from gateway.endpoints.familiar import Familiar, Known
 from gateway.endpoints.forwardauth import Asked, ForwardAuth
 from gateway.endpoints.front import DEADLINES, FrontProtocol
-from gateway.endpoints.heads import LONGEST
 from gateway.endpoints.listening import BACKLOG
 from gateway.headers import lines
+from gateway.messages import plain
+from gateway.messages.heads import LONGEST
 from gateway.model import Question, Reply
 
 KEEP_ALIVE = 125

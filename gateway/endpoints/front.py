@@ -27,10 +27,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway import replies
-from gateway.endpoints import bodies, heads
-from gateway.endpoints.bodies import Chunked, Counted
-from gateway.endpoints.deadlines import Deadlines
-from gateway.endpoints.heads import BadMessage, Head, TooSlow
+from gateway.deadlines import Deadlines
+from gateway.messages import bodies, heads
+from gateway.messages.bodies import Chunked, Counted
+from gateway.messages.heads import BadMessage, Head, TooSlow
 from gateway.model import Reply
 from gateway.observe.floods import Few
 

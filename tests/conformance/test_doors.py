@@ -30,10 +30,11 @@ from conformance.vectors import Case, Row, bytes_of, fill
 from databases import Cluster
 from gateway import clocks, target
 from gateway.check import stand
-from gateway.endpoints import express, plain
+from gateway.endpoints import express
 from gateway.endpoints.express import ExpressProtocol
 from gateway.endpoints.familiar import LONGEST_KEPT
 from gateway.endpoints.forwardauth import Asked
+from gateway.messages import plain
 from gateway.model import Question
 from gateway.settings import Settings
 from serving import Served

@@ -25,8 +25,8 @@ from conformance.vectors import Row, fill
 from databases import Cluster
 from endpoints.person import HOST
 from gateway import tokens
-from gateway.endpoints import heads
 from gateway.endpoints.front import FrontProtocol
+from gateway.messages import heads
 from segments import Segments, connection
 from serving import COOKIE
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from asking import question, request
 from gateway import dialects
 from gateway.cache import Bounds, Cache, Entry, Origin
-from gateway.endpoints import familiar, plain
+from gateway.endpoints import familiar
 from gateway.endpoints.express import _cut
 from gateway.endpoints.familiar import LONGEST_KEPT, Familiar
 from gateway.endpoints.forwardauth import ForwardAuth, Judge
 from gateway.forwarded import Trust
 from gateway.headers import lines
+from gateway.messages import plain
 from gateway.model import App, Question, Reply, Rule
 from gateway.policy import compile_policy
 from gateway.replies import Speech

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.endpoints import heads, plain
+from gateway.messages import heads, plain
 
 HOST = b"Host: a\r\n"
 GET = b"GET /a HTTP/1.1\r\n" + HOST

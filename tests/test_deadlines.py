@@ -15,7 +15,8 @@ from asking import Line, question, request
 from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
 from gateway import tokens
-from gateway.endpoints import express, front, heads
+from gateway.endpoints import express, front
+from gateway.messages import heads
 from segments import Segments, ahead, connection, connections, deadlines, later, turn, waiting
 from serving import COOKIE, Served
 

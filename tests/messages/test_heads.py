@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.endpoints import heads
-from gateway.endpoints.heads import LONGEST, MOST, BadMessage, Head, TooLarge, Twice
+from gateway.messages import heads
+from gateway.messages.heads import LONGEST, MOST, BadMessage, Head, TooLarge, Twice
 
 RAW = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
 READ = Head(RAW, b"GET", b"/x", "1.1", [(b"host", b"a")])

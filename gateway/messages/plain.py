@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from gateway.endpoints.heads import END, LONGEST, MOST
+from gateway.messages.heads import END, LONGEST, MOST
 from gateway.model import Headers
 
 METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from gateway.endpoints.heads import LONGEST, MOST, BadMessage, TooLarge
+from gateway.messages.heads import LONGEST, MOST, BadMessage, TooLarge
 
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")

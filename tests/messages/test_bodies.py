@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.endpoints import bodies
-from gateway.endpoints.bodies import Chunked, Counted
-from gateway.endpoints.heads import LONGEST, MOST, BadMessage, TooLarge
+from gateway.messages import bodies
+from gateway.messages.bodies import Chunked, Counted
+from gateway.messages.heads import LONGEST, MOST, BadMessage, TooLarge
 
 CHUNKS = st.lists(st.binary(min_size=1, max_size=20), max_size=5)
 TRAILERS = st.lists(st.sampled_from([b"A: b", b"Cookie: x", b"Hosts: x"]), max_size=3)

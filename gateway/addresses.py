@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from gateway import values
@@ -54,6 +55,31 @@ def base_url(value: object) -> str:
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("must end after the host and port: no path, no query")
     return f"{parts.scheme}://{_authority(parts)}"
+
+
+class Place(NamedTuple):
+    """Where an app listens; ``path`` is that of a Unix socket, which has no port."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str = ""
+
+
+def upstream(value: object) -> str:
+    """Where an app listens: a base URL, or ``unix:/path`` of a socket that speaks http."""
+    written = values.text(value)
+    if written.startswith("unix:"):
+        return f"unix:{_socket(written.removeprefix('unix:'))}"
+    return base_url(value)
+
+
+def place(upstream: str) -> Place:
+    """What ``upstream`` means."""
+    if upstream.startswith("unix:"):
+        return Place("http", "localhost", None, upstream.removeprefix("unix:"))
+    parts = urlsplit(upstream)
+    return Place(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
 def portal_url(value: object) -> str:

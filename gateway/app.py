@@ -15,19 +15,23 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from gateway import clocks, dialects, forwarded, signals
+from gateway import clocks, dialects, forwarded, replies, signals
 from gateway.cache import Bounds, Cache, Trust
 from gateway.credentials.cookies import names
 from gateway.endpoints import health, pages, returns
 from gateway.endpoints.doors import DOORS, Doors
 from gateway.endpoints.forwardauth import ForwardAuth, Judge
+from gateway.endpoints.onward import Names
 from gateway.endpoints.portal import Portal
 from gateway.endpoints.setcookie import cookies
-from gateway.errors import GatewayError
+from gateway.endpoints.sidecar import Sidecar
+from gateway.errors import GatewayError, UpstreamFailed
 from gateway.logins import SECOND_FACTORS
-from gateway.model import AccessRequest, App, Deny, Rule
+from gateway.model import AccessRequest, App, Deny, Reply, Rule
 from gateway.observe.metrics import Metrics
 from gateway.observe.news import News
+from gateway.relay.pool import Terms
+from gateway.relay.relay import Relay
 from gateway.replies import Speech
 from gateway.services import batches
 from gateway.services.ground import Ground
@@ -40,6 +44,7 @@ from gateway.storage import pool, ringfile
 from gateway.storage.answers import Answers
 from gateway.storage.listener import Clocks, Ear
 from gateway.storage.pool import Store
+from gateway.streams import Streams
 from gateway.tokens import Ring
 
 PORTAL = "portal"
@@ -73,6 +78,8 @@ class Gateway:
         self.reload = Reload(self.ground, config, settings.portal_host) if config else None
         self.news = News(self.cache.counters)
         self._tasks: list[asyncio.Task[None]] = []
+        self.relay = self._make_relay()
+        self.streams = Streams(self.cache, self.recall, clocks.moment)
         self._doors = self._make_doors(internal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +102,7 @@ class Gateway:
         self._tasks.append(asyncio.create_task(flushing, name="flush"))
         watching = watch_store(self.cache, clocks.boot, lambda: pool.probe(self.store.url))
         self._tasks.append(asyncio.create_task(watching, name="watch"))
+        self._tasks.append(asyncio.create_task(self.streams.watch(), name="streams"))
         await self.metrics.seat.take()
         self.settled()
 
@@ -103,6 +111,8 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.streams.close()
+        self.relay.close()
         self.signin.close()
         await self.recall.close()
         try:
@@ -169,7 +179,21 @@ class Gateway:
             {b"/metrics": health.metrics(self.metrics.exposition)},
             internal,
             judge.speech.request_id,
+            self._make_sidecar(judge),
         )
+
+    def _make_sidecar(self, judge: Judge) -> Sidecar:
+        names = Names(self._cookies(), b"gateway-" + secrets.token_hex(4).encode())
+        return Sidecar(judge, self.relay, self.streams.open, names, self.settings.portal_host, self._sorry)
+
+    def _make_relay(self) -> Relay:
+        upstream = self.settings.upstream
+        terms = Terms(upstream.connect, upstream.answer, upstream.idle, upstream.connections)
+        return Relay(terms, self._cookies(), upstream.ca_file)
+
+    def _cookies(self) -> tuple[bytes, ...]:
+        """Ours, which stay between browsers and us."""
+        return tuple(names(secure=self.settings.secure_cookies))
 
     def _make_judge(self) -> Judge:
         trust = self.settings.trust
@@ -200,6 +224,15 @@ class Gateway:
         )
         return text, pages.DENIED_HEADERS["Content-Security-Policy"]
 
+    def _sorry(self, request: AccessRequest, error: UpstreamFailed, request_id: str) -> Reply:
+        """An app failed: a page for a person, a problem document for a program."""
+        if not replies.is_navigation(request):
+            return replies.problem(error.status, error.code, str(error), request_id.encode())
+        known = self.cache.policy.app(request.host) if self.cache.policy else None
+        title = f"{known.title if known else 'This app'} does not answer"
+        text = pages.render("unanswered.html", title=title, reason=str(error), request_id=request_id)
+        return replies.page(error.status, text, pages.DENIED_HEADERS["Content-Security-Policy"], request_id)
+
     def _connect(self) -> None:
         signals.changed.connect(self._changed, sender=self.ear, weak=False)
         signals.hearing.connect(self._hearing, sender=self.ear, weak=False)
@@ -217,6 +250,7 @@ class Gateway:
             self.cache.forget_all()
         else:
             self.cache.forget(kind, key)
+        self.streams.changed()
 
     def _hearing(self, sender: Ear, sent: float, offset: float) -> None:
         self.cache.heard(sent, offset)

@@ -105,7 +105,7 @@ APP_KEYS: Mapping[str, Callable[[object], Any]] = {
     "name": app_name,
     "title": values.text,
     "hosts": _hosts,
-    "upstream": addresses.base_url,
+    "upstream": addresses.upstream,
     "authorization": values.choice("app", "gateway"),
     "preflight": values.choice("check", "pass"),
     "origins": _origins,

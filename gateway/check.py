@@ -48,6 +48,8 @@ class Found(NamedTuple):
 
 
 NOBODY = Found(None, None)
+HEADERS = frozenset({b"origin", b"access-control-request-method", b"sec-fetch-mode", *handshakes.MARKS})
+"""All that is read here of a visitor's headers beside credentials."""
 _BELIEVED = Trust.MEMORY
 NOWHERE = Deny("", 0, "G137", "no app here owns this host")
 

@@ -2,7 +2,7 @@
 
 Exceptions mean that the world failed or that somebody asked for the impossible; a denial is a value and lives in
 ``model``. Each class has a stable code and an HTTP status; its message is written for whoever reads it. Codes: G0xx
-configuration, G1xx malformed or untrusted, G2xx refused use case, G3xx unavailable.
+configuration, G1xx malformed or untrusted, G2xx refused use case, G3xx unavailable, G4xx an app failed (proxy mode).
 """
 
 from __future__ import annotations
@@ -96,3 +96,71 @@ class NestedCheckout(GatewayError):
     """A second connection was asked for while one was held: the shape of a pool deadlock, so it is a bug."""
 
     code = "G305"
+
+
+class UpstreamFailed(GatewayError):
+    """An app could not be asked, or did not answer. The message is for whoever asked; ``detail`` is for the log."""
+
+    code = "G400"
+    status = 502
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__((self.__doc__ or "").partition("\n")[0])
+        self.detail = detail
+
+
+class Unreachable(UpstreamFailed):
+    """The app cannot be reached."""
+
+    code = "G401"
+
+
+class Resting(UpstreamFailed):
+    """The app could not be reached a moment ago, and is not asked again yet."""
+
+    code = "G402"
+
+
+class Unverified(UpstreamFailed):
+    """The app's certificate cannot be verified."""
+
+    code = "G403"
+
+
+class Garbled(UpstreamFailed):
+    """The app's answer cannot be read."""
+
+    code = "G404"
+
+
+class ClosedEarly(UpstreamFailed):
+    """The app closed the connection before it answered."""
+
+    code = "G405"
+
+
+class BadHandshake(UpstreamFailed):
+    """The app did not answer the WebSocket handshake as it must."""
+
+    code = "G406"
+
+
+class SlowToConnect(UpstreamFailed):
+    """The app does not take the connection."""
+
+    code = "G410"
+    status = 504
+
+
+class Silent(UpstreamFailed):
+    """The app did not answer in time."""
+
+    code = "G411"
+    status = 504
+
+
+class Overloaded(UpstreamFailed):
+    """The app has as many requests to answer as it may have at once."""
+
+    code = "G420"
+    status = 503

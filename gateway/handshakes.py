@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from gateway.model import AccessRequest
 
-_MARKS = (b"sec-websocket-key", b"sec-websocket-version", b"upgrade")
+MARKS = (b"sec-websocket-key", b"sec-websocket-version", b"upgrade")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 """16 bytes in base64."""
@@ -28,7 +28,7 @@ def foreign(request: AccessRequest, allowed: Collection[bytes]) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return False
-    if headers.get(b"sec-fetch-mode") != b"websocket" and not any(mark in headers for mark in _MARKS):
+    if headers.get(b"sec-fetch-mode") != b"websocket" and not any(mark in headers for mark in MARKS):
         return False
     return origin != f"{request.scheme}://{request.authority}".encode() and origin not in allowed
 

@@ -232,6 +232,7 @@ class App:
     preflight: str = "check"
     origins: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    upgrades: tuple[str, ...] = ()
 
 
 class Proof(NamedTuple):

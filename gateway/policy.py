@@ -49,7 +49,8 @@ class CompiledRule:
 @dataclass(frozen=True, slots=True)
 class CompiledApp:
     """An app ready to be asked. ``broken`` names the row that does not compile, and then it refuses everything; ``fault``
-    says why, to whoever may read the rules. ``headerset`` names the template, under which rendered headers are kept."""
+    says why, to whoever may read the rules. ``headerset`` names the template, under which rendered headers are kept.
+    The last four are for whoever carries its bytes."""
 
     tenant: int
     name: str
@@ -62,6 +63,10 @@ class CompiledApp:
     origins: frozenset[bytes]
     broken: str = ""
     fault: str = ""
+    upstream: str = ""
+    upgrades: frozenset[bytes] = frozenset()
+    identity_names: frozenset[bytes] = frozenset()
+    names_methods: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,10 @@ def compile_app(app: App, tenant: int) -> CompiledApp:
         frozenset(origin.encode() for origin in app.origins),
         broken,
         fault,
+        app.upstream,
+        frozenset(protocol.encode() for protocol in app.upgrades),
+        frozenset(name.lower().encode() for name, _ in template),
+        any(rule.methods for rule in app.rules),
     )
 
 

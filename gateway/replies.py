@@ -83,11 +83,16 @@ def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
     """403: a page for a person, a problem document for a program."""
     if not is_navigation(request):
         return refused(decision, speech)
-    name, request_id = _request_id(speech)
-    page, security_policy = speech.denied_page(decision, request, request_id.decode())
-    body = page.encode()
+    request_id = speech.request_id()
+    text, security_policy = speech.denied_page(decision, request, request_id)
+    return page(403, text, security_policy, request_id)
+
+
+def page(status: int, text: str, security_policy: str, request_id: str) -> Reply:
+    """A refusal that a person reads, on an app's own host."""
+    body = text.encode()
     return Reply(
-        403,
+        status,
         [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
@@ -95,7 +100,7 @@ def deny(decision: Deny, request: AccessRequest, speech: Speech) -> Reply:
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"same-origin"),
             _NO_STORE,
-            (name, request_id),
+            (b"x-request-id", request_id.encode()),
         ],
         body,
     )
@@ -183,10 +188,6 @@ def _document(status: int, code: str, reason: str) -> bytes:
     return json.dumps(fields).removesuffix("}").encode() + b', "request_id": '
 
 
-def _request_id(speech: Speech) -> tuple[bytes, bytes]:
-    return b"x-request-id", speech.request_id().encode()
-
-
 def _problem(status: int, code: str, reason: str, speech: Speech, more: Headers | None = None) -> Reply:
     return problem(status, code, reason, speech.request_id().encode(), more)
 
@@ -197,6 +198,11 @@ _TITLES = {
     403: "Refused",
     404: "Not found",
     408: "Too slow",
+    417: "Not expected",
     431: "Too large",
+    501: "Not carried here",
+    502: "The app failed",
     503: "Unavailable",
+    504: "The app is too slow",
+    508: "A loop",
 }

@@ -81,6 +81,19 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """How apps are asked in proxy mode; seconds. ``answer`` is how long the first byte may take, 0 for ever;
+    ``connections`` are to one app at once; ``ca_file`` has authorities by which https apps are trusted, beside the
+    system's."""
+
+    connect: float = 5.0
+    answer: float = 300.0
+    idle: float = 4.0
+    connections: int = 1000
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """``auto`` is console on a terminal, JSON elsewhere."""
 
@@ -97,6 +110,7 @@ class Settings:
     cache: Cache = field(default_factory=Cache)
     trust: Trust = field(default_factory=Trust)
     session: Session = field(default_factory=Session)
+    upstream: Upstream = field(default_factory=Upstream)
     log: Log = field(default_factory=Log)
 
     @property
@@ -182,6 +196,7 @@ def _assemble(named: Mapping[str, Any]) -> Settings:
         Cache(**parts["cache"]),
         Trust(**parts["trust"]),
         Session(**parts["session"]),
+        Upstream(**parts["upstream"]),
         Log(**parts["log"]),
     )
 

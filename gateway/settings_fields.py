@@ -117,6 +117,11 @@ FIELDS = (
     Field("session", "absolute", positive_duration),
     Field("session", "cookie_domain", cookie_domains, commas),
     Field("session", "reach", reach),
+    Field("upstream", "connect", positive_duration),
+    Field("upstream", "answer", duration),
+    Field("upstream", "idle", positive_duration),
+    Field("upstream", "connections", count(1), scalar),
+    Field("upstream", "ca_file", absolute),
     Field("log", "format", values.choice("auto", "console", "json")),
     Field("log", "level", values.choice("debug", "info", "warning", "error")),
 )

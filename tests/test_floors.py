@@ -25,7 +25,7 @@ tokens passwords target                                              small pure 
 questions forwarded headers appsview messages
 replies cleaning
 originals handshakes
-conditions credentials logins dialects                               the fans of judgement
+conditions credentials logins dialects direct                        the fans of judgement
 appsfile policy probes
 remembered                                                           memory
 cache

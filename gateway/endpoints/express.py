@@ -13,7 +13,8 @@ start, or ``server.express: false``) everything is handed over and stays there.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -25,9 +26,11 @@ from gateway.endpoints.familiar import Familiar, Known
 from gateway.endpoints.forwardauth import Asked, ForwardAuth
 from gateway.endpoints.front import DEADLINES, FrontProtocol
 from gateway.endpoints.listening import BACKLOG
+from gateway.endpoints.sidecar import Carrier, Client, Peer, Sidecar
 from gateway.headers import lines
 from gateway.messages import plain
 from gateway.messages.heads import LONGEST
+from gateway.messages.request import Request
 from gateway.model import Question, Reply
 
 KEEP_ALIVE = 125
@@ -47,6 +50,7 @@ class Hall:
         self.config, self.server_state, self.app_state = config, server_state, app_state
         self.loop = asyncio.get_running_loop()
         self.doors: Doors | None = app_state.get(DOORS)
+        self.sidecar: Sidecar | None = self.doors.sidecar if self.doors is not None else None
         self.familiar = Familiar[Manner]()
         self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
         self.keep_alive: float = config.timeout_keep_alive
@@ -67,7 +71,7 @@ class Hall:
 class ExpressProtocol(asyncio.Protocol):
     """One connection, while its messages are plain."""
 
-    __slots__ = ("_doors", "_from", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
+    __slots__ = ("_client", "_doors", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
 
     transport: asyncio.Transport
 
@@ -83,8 +87,8 @@ class ExpressProtocol(asyncio.Protocol):
         )
         self._doors = self._hall.doors
         self._front: FrontProtocol | None = None
-        self._peer: str | None = None
-        self._from = b""
+        self._client: Client | None = None
+        self._peer = Peer(None, b"")
         self._paused = False
         self._idle_since = 0.0
 
@@ -95,7 +99,7 @@ class ExpressProtocol(asyncio.Protocol):
         local, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         is_unix = isinstance(local, str)
         if isinstance(peer, tuple) and not is_unix:
-            self._peer, self._from = peer[0], peer[0].encode()
+            self._peer = Peer(peer[0], peer[0].encode())
         elif not is_unix:
             self._doors = None  # a peer that has no name any more is nobody's proxy
         if self._doors is not None and self._doors.is_internal((local, None) if is_unix else local[:2]):
@@ -104,7 +108,7 @@ class ExpressProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is kept."""
         self._leave()
-        self._front = None
+        self._front = self._client = None
 
     def data_received(self, data: bytes) -> None:
         """Answer what can be answered now, hand over everything else: what fails in here is asked again behind, where it
@@ -123,11 +127,17 @@ class ExpressProtocol(asyncio.Protocol):
         self.transport.resume_reading()
 
     def shutdown(self) -> None:
-        """uvicorn ends: there is never an answer under way in here."""
-        self.transport.close()
+        """uvicorn ends: there is never an answer under way in here, but perhaps in the relay."""
+        if self._client is not None and self._is_away():
+            self._client.shutdown()
+        else:
+            self.transport.close()
 
     def expired(self) -> None:
         """Nothing came for a while, or nothing was taken."""
+        if self._is_away():
+            self._hall.deadlines.set(self, self._hall.keep_alive)
+            return
         left = self._idle_since + self._hall.keep_alive - self._hall.deadlines.now
         if left > 0:
             self._hall.deadlines.set(self, left)
@@ -138,9 +148,12 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _answered(self, data: bytes) -> bool:
         """Whether ``data`` is a plain question, and memory knows the answer."""
-        head, uri = _cut(data, self._from)
-        known = self._hall.familiar.find(head) if uri else None
-        if known is not None and self._answered_again(known, uri):
+        head, uri = _cut(data, self._peer.raw)
+        if uri:
+            known = self._hall.familiar.find(head)
+            if known is not None and self._answered_again(known, uri):
+                return True
+        elif self._hall.sidecar is not None and self._hall.sidecar.arrived_again(self, data, self._peer):
             return True
         return self._answered_anew(data, head)
 
@@ -159,11 +172,13 @@ class ExpressProtocol(asyncio.Protocol):
     def _answered_anew(self, data: bytes, head: bytes) -> bool:
         """Everything is read; what it says beside the path is ``head``, if the path stands where that is known."""
         message = plain.read(data)
-        door = self._doors.hot(message.target.partition(b"?")[0]) if self._doors and message else None
-        if message is None or door is None:
+        if message is None or self._doors is None:
             return False
+        door = self._doors.hot(message.target.partition(b"?")[0])
+        if door is None:
+            return self._carried(self._doors, message, data)
         try:
-            asked = door.read(Question(message.method, message.target, message.headers, self._peer))
+            asked = door.read(Question(message.method, message.target, message.headers, self._peer.name))
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
             if head and reply is not None and isinstance(asked, Asked) and door.varies:
                 door.remember(self._hall.familiar, head, asked, (door, message.method, message.closes))
@@ -176,13 +191,71 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _say(self, reply: Reply, method: str, closes: bool) -> None:
         hall = self._hall
-        end = b"connection: close\r\n\r\n" if closes else b"\r\n"
-        body = b"" if method == "HEAD" else reply.body
-        self.transport.write(hall.head(reply.status) + (reply.raw or lines(reply.headers)) + end + body)
+        self.transport.write(self.words(reply, method == "HEAD", closes))
         hall.server_state.total_requests += 1
         self._idle_since = hall.deadlines.now
         if closes:
             self.transport.close()
+
+    # For hosts that the gateway carries ------------------------------------------------------------------------------
+
+    def client(self, carrier: Carrier) -> Client:
+        """The relay's side of this connection."""
+        if self._client is None:
+            self._client = carrier.client(self.transport, self)
+        return self._client
+
+    def words(self, reply: Reply, is_head: bool, closes: bool) -> bytes:
+        """A reply as it stands in a message."""
+        end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+        head = self._hall.head(reply.status) + (reply.raw or lines(reply.headers)) + end
+        return head if is_head else head + reply.body
+
+    def back(self, rest: bytes, stays: bool) -> None:
+        """What was carried has ended. A connection that had a body on it is read with care from now on."""
+        self._hall.server_state.total_requests += 1
+        self._idle_since = self._hall.deadlines.now
+        if stays:
+            self._leave()
+            self._front = self._make_front(stays=True)
+            self.transport.set_protocol(self._front)
+            self._front.connection_made(self.transport)
+        else:
+            self.transport.set_protocol(self)
+        if rest:  # in its own step: many that came at once would each be one deeper
+            self.transport.pause_reading()
+            self._hall.loop.call_soon(_go_on, self.transport, rest)
+
+    def lost(self) -> None:
+        """It was closed while it was away."""
+        self.connection_lost(None)
+
+    def _carried(self, doors: Doors, message: plain.Plain, data: bytes) -> bool:
+        """Whether this is for a host that the gateway carries; then it is under way."""
+        host = next(value for name, value in message.headers if name == b"host")
+        sidecar = doors.carrying(message.target, host)
+        if sidecar is None:
+            return False
+        block = data.partition(b"\r\n")[2]
+        request = Request(message.method, message.target, "1.1", message.headers, block, closes=message.closes)
+        sidecar.arrived(self, request, self._peer, whole=True)
+        return True
+
+    def _divert(self, target: bytes, host: bytes) -> Callable[[Request], None] | None:
+        """Who takes a request that ``front`` has read, if it is for such a host."""
+        sidecar = self._doors.carrying(target, host) if self._doors is not None else None
+        if sidecar is None:
+            return None
+
+        def take(request: Request) -> None:
+            self._front = None
+            self._arrive()
+            sidecar.arrived(self, request, self._peer)
+
+        return take
+
+    def _is_away(self) -> bool:
+        return self.transport.get_protocol() is not self
 
     def _arrive(self) -> None:
         hall = self._hall
@@ -205,16 +278,23 @@ class ExpressProtocol(asyncio.Protocol):
             front.resume()
         front.data_received(data)
 
-    def _make_front(self) -> FrontProtocol:
+    def _make_front(self, *, stays: bool = False) -> FrontProtocol:
         hall = self._hall
         front = FrontProtocol(hall.config, hall.server_state, hall.app_state, hall.loop)
         if self._doors is not None:
-            front.give_back = self._take_back
+            front.give_back, front.divert = None if stays else self._take_back, self._divert
         return front
 
     def _take_back(self) -> None:
         self._arrive()
         self.transport.set_protocol(self)
+
+
+def _go_on(transport: asyncio.Transport, rest: bytes) -> None:
+    """What had come behind a message, for whoever has the connection now."""
+    if not transport.is_closing():
+        transport.resume_reading()
+        cast("asyncio.Protocol", transport.get_protocol()).data_received(rest)
 
 
 def _cut(data: bytes, sender: bytes) -> tuple[bytes, bytes]:

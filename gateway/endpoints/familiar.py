@@ -13,7 +13,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Generic, NamedTuple, TypeVar
 
-from gateway import originals, replies
+from gateway import check, originals, replies
 from gateway.check import Standing
 from gateway.model import AccessRequest, Decision, Form, Reply
 from gateway.policy import Policy
@@ -26,6 +26,7 @@ RULES = 40_000
 LONGEST_KEPT = 2048
 """Bytes of a head that is kept; longer ones are read each time."""
 VARIES = originals.FORWARDED.uri
+_HEADERS = replies.HEADERS | check.HEADERS
 
 
 class Known(NamedTuple, Generic[T]):
@@ -57,7 +58,11 @@ class Familiar(Generic[T]):
             self._people, self._strangers = Table(), Table()
             self._policy = standing.policy
         table, most = (self._people, PEOPLE) if standing.entry is not None else (self._strangers, STRANGERS)
-        table.keep(blake2b(head, digest_size=32).digest(), Known(_reduced(request), standing, more, {}), most)
+        table.keep(
+            blake2b(head, digest_size=32).digest(),
+            Known(reduced(request)._replace(path="", uri=""), standing, more, {}),
+            most,
+        )
 
 
 class Table(dict[bytes, Known[T]], Generic[T]):
@@ -85,7 +90,7 @@ def _size(known: Known[T]) -> int:
     return 1 if view is None else 1 + len(view.rules)
 
 
-def _reduced(request: AccessRequest) -> AccessRequest:
-    """What an answer may depend on beside the standing and the path."""
-    headers = {name: value for name, value in request.headers.items() if name in replies.HEADERS}
-    return request._replace(headers=headers, path="", uri="")
+def reduced(request: AccessRequest) -> AccessRequest:
+    """What an answer, and a second judgement, may depend on beside credentials and the path; no token is in it."""
+    headers = {name: value for name, value in request.headers.items() if name in _HEADERS}
+    return request._replace(headers=headers)

@@ -28,10 +28,12 @@ from uvicorn.server import ServerState
 
 from gateway import replies
 from gateway.deadlines import Deadlines
+from gateway.headers import lines
 from gateway.messages import bodies, heads
 from gateway.messages.bodies import Chunked, Counted
 from gateway.messages.heads import BadMessage, Head, TooSlow
-from gateway.model import Reply
+from gateway.messages.request import Request
+from gateway.model import Headers, Reply
 from gateway.observe.floods import Few
 
 logger = logging.getLogger("gateway.door")
@@ -50,6 +52,7 @@ class FrontProtocol(HttpToolsProtocol):
     _body: Counted | Chunked | None = None
     _timed = _last = _deaf = _stays = False
     give_back: Callable[[], None] | None = None
+    divert: Callable[[bytes, bytes], Callable[[Request], None] | None] | None = None
 
     def __init__(
         self,
@@ -206,7 +209,22 @@ class FrontProtocol(HttpToolsProtocol):
         reluctant = body is not None and b"expect" in fields
         self._last = self._upgrades or reluctant or version == "1.0" or not self._keeps_alive
         self._stays = self._stays or body is not None or b"expect" in fields
-        self._let_in(body)
+        carry = self.divert(self.url, fields.get(b"host", b"")) if self.divert is not None else None
+        if carry is None:
+            self._let_in(body)
+        else:
+            self._go(carry, Request(*self._line(version), self.headers, _block(raw, self.headers), body))
+
+    def _line(self, version: str) -> tuple[str, bytes, str]:
+        return self.parser.get_method().decode(), self.url, version
+
+    def _go(self, carry: Callable[[Request], None], request: Request) -> None:
+        """This message, and what comes behind it, is not for uvicorn: the connection leaves, and never comes back here."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._leave()
+        closes, self._deaf = self._last, True
+        carry(request._replace(closes=closes, stays=self._stays, rest=rest))
 
     def _let_in(self, body: Counted | Chunked | None) -> None:
         """To uvicorn, and to the application."""
@@ -277,3 +295,9 @@ class FrontProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write_eof()
             self._deadlines.set(self, LINGER)
+
+
+def _block(raw: bytearray, headers: Headers) -> bytes:
+    """The header lines of ``raw``, which has one line for each of them, with one space behind the colon."""
+    spelled = bytes(raw).split(b"\r\n")[1:-2]
+    return lines([(line[: len(name)], value) for line, (name, value) in zip(spelled, headers, strict=True)])

@@ -29,7 +29,7 @@ class Counted:
     def ended(self) -> bool:
         return not self._left
 
-    def take(self, come: bytearray) -> int:
+    def take(self, come: bytes | bytearray) -> int:
         """How many bytes of what has come are of this body."""
         size = min(self._left, len(come))
         self._left -= size

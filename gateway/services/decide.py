@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 async def decide(request: AccessRequest, cache: Cache, recall: Recall, names: CookieNames, clock: Clock) -> Decision:
     """The decision, or Unavailable."""
-    return await _patiently(lambda view: check(request, view, names, clock()), cache, recall, clock)
+    return await patiently(lambda view: check(request, view, names, clock()), cache, recall, clock)
 
 
 async def known(headers: Headers, cache: Cache, recall: Recall, names: CookieNames, clock: Clock) -> Found:
@@ -37,10 +37,11 @@ async def known(headers: Headers, cache: Cache, recall: Recall, names: CookieNam
             return Missing(policy=True, reason="the portal is closed while the database is away")
         return identify(sent, view, names, clock(), Trust.MEMORY, (portal,))
 
-    return await _patiently(ask, cache, recall, clock)
+    return await patiently(ask, cache, recall, clock)
 
 
-async def _patiently(ask: Callable[[Recalled], T | Missing], cache: Cache, recall: Recall, clock: Clock) -> T:
+async def patiently(ask: Callable[[Recalled], T | Missing], cache: Cache, recall: Recall, clock: Clock) -> T:
+    """What ``ask`` says once it misses nothing; Unavailable where that cannot be known now."""
     view: Recalled | None = None
     for _ in range(ATTEMPTS):
         trust = cache.trust(*clock())

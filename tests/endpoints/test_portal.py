@@ -138,6 +138,7 @@ def test_what_a_browser_had_before_ends_with_a_new_sign_in(served: Served, perso
     old = dict(person.cookies)
     assert served.check(cookie=person.app_cookie).status == 200
     person.sign_in("bob", path="/login?rd=x")
+    served.heard()  # signing in waits for nobody
     assert served.check(cookie=person.app_cookie)["remote-user"] == "bob"
     before = Person(served)
     before.cookies = old

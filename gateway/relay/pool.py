@@ -1,0 +1,132 @@
+"""The connections to one app: those that nobody uses are kept for a while, and so many there may be at once.
+
+The last one used is given first, so that those beyond what is needed grow old and are closed. A request that cannot be
+asked twice is given one that was used a moment ago, or a new one: apps close what they think is idle, and what was sent
+into that is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.addresses import Place
+from gateway.errors import Overloaded, Resting, SlowToConnect, Unreachable, Unverified, UpstreamFailed
+from gateway.relay.breaker import Breaker
+from gateway.relay.upstream import Upstream
+
+FRESH = 1.5
+"""Seconds after which a connection is not fresh any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Seconds that opening a connection and the first byte of an answer may take (0: for ever), and that an unused
+    connection is kept; how many there may be at once."""
+
+    connect: float = 5.0
+    answer: float = 300.0
+    idle: float = 4.0
+    connections: int = 1000
+
+
+class Deadlines(Protocol):
+    """Who tells when a time is over."""
+
+    now: float
+
+    def set(self, awaited: Pool, seconds: float) -> None:
+        """In so many seconds."""
+
+
+class Pool:
+    """Those of the app at ``place``. ``tls`` makes the context of an https connection."""
+
+    def __init__(self, place: Place, terms: Terms, deadlines: Deadlines, tls: Callable[[], ssl.SSLContext]) -> None:
+        self.place, self.terms = place, terms
+        self._deadlines, self._tls = deadlines, tls
+        self._breaker = Breaker()
+        self._idle: list[Upstream] = []
+        self._all: set[Upstream] = set()
+        self._opening = 0
+
+    def take(self, *, fresh: bool) -> Upstream | None:
+        """A connection that nobody uses, if there is one; a ``fresh`` one was used a moment ago."""
+        while self._idle:
+            upstream = self._idle[-1]
+            if fresh and self._deadlines.now - upstream.idle_since > FRESH:
+                return None
+            self._idle.pop()
+            if not upstream.transport.is_closing():
+                return upstream
+        return None
+
+    async def open(self) -> Upstream:
+        """A new connection; UpstreamFailed where it cannot be had."""
+        loop = asyncio.get_running_loop()
+        if self._opening + len(self._all) - len(self._idle) >= self.terms.connections:
+            raise Overloaded(f"{self.terms.connections} connections")
+        if self._breaker.rests(loop.time()):
+            raise Resting
+        self._opening += 1
+        try:
+            upstream = await self._connect()
+        except UpstreamFailed:
+            self._breaker.failed(loop.time())
+            raise
+        finally:
+            self._opening -= 1
+        self._breaker.worked()
+        return upstream
+
+    def back(self, upstream: Upstream) -> None:
+        """Nobody uses it any more."""
+        if not self._idle:
+            self._deadlines.set(self, self.terms.idle)
+        upstream.idle_since = self._deadlines.now
+        self._idle.append(upstream)
+
+    def lost(self, upstream: Upstream) -> None:
+        """It is gone."""
+        self._all.discard(upstream)
+        if upstream in self._idle:
+            self._idle.remove(upstream)
+
+    def expired(self) -> None:
+        """Some may be too old; they stand in front."""
+        oldest = self._deadlines.now - self.terms.idle
+        while self._idle and self._idle[0].idle_since <= oldest:
+            self._idle.pop(0).abort()
+        if self._idle:
+            self._deadlines.set(self, self.terms.idle / 4)
+
+    def close(self) -> None:
+        """All of them, used or not."""
+        for upstream in list(self._all):
+            upstream.abort()
+
+    async def _connect(self) -> Upstream:
+        upstream = Upstream(self)
+        try:
+            async with asyncio.timeout(self.terms.connect):
+                await self._dial(upstream)
+        except ssl.SSLCertVerificationError as error:
+            raise Unverified(error.verify_message) from None
+        except TimeoutError:
+            raise SlowToConnect(f"{self.terms.connect:g} s") from None
+        except (OSError, ssl.SSLError) as error:
+            raise Unreachable(error.strerror or type(error).__name__) from None
+        self._all.add(upstream)
+        return upstream
+
+    async def _dial(self, upstream: Upstream) -> None:
+        loop, (scheme, host, port, path) = asyncio.get_running_loop(), self.place
+        if port is None:
+            await loop.create_unix_connection(lambda: upstream, path)
+        elif scheme == "https":
+            await loop.create_connection(lambda: upstream, host, port, ssl=self._tls(), server_hostname=host)
+        else:
+            await loop.create_connection(lambda: upstream, host, port)

@@ -1,0 +1,63 @@
+"""The relay of one process: a pool for each app, and a client's side for each connection that is handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from gateway import addresses
+from gateway.deadlines import Deadlines
+from gateway.relay.downstream import Downstream
+from gateway.relay.parties import Home
+from gateway.relay.pool import Pool, Terms
+
+
+class Relay:
+    """``cookies`` are the names of ours, which no app may set; ``authorities`` is a file of certificates by which https
+    apps are trusted, beside the system's."""
+
+    def __init__(self, terms: Terms, cookies: tuple[bytes, ...], authorities: Path | None) -> None:
+        self._terms, self._cookies = terms, cookies
+        self._tls = _trusting(authorities)
+        self._pools: dict[str, Pool] = {}
+        self._deadlines: Deadlines | None = None
+
+    def client(self, transport: asyncio.Transport, home: Home) -> Downstream:
+        """The client's side of a connection whose ``home`` is a door."""
+        return Downstream(transport, home, self._due(), self._cookies, self.pool)
+
+    def pool(self, upstream: str) -> Pool:
+        """The connections to this app, in the normal form of its address."""
+        pool = self._pools.get(upstream)
+        if pool is None:
+            pool = Pool(addresses.place(upstream), self._terms, self._due(), self._tls)
+            self._pools[upstream] = pool
+        return pool
+
+    def close(self) -> None:
+        """End all connections to apps."""
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+
+    def _due(self) -> Deadlines:
+        if self._deadlines is None:
+            self._deadlines = Deadlines(asyncio.get_running_loop())
+        return self._deadlines
+
+
+def _trusting(authorities: Path | None) -> Callable[[], ssl.SSLContext]:
+    """Certificates and names are verified (RFC 9110 section 4.3.4), by a context that is made when it is first needed."""
+
+    @cache
+    def context() -> ssl.SSLContext:
+        made = ssl.create_default_context()
+        if authorities is not None:
+            made.load_verify_locations(authorities)
+        made.set_alpn_protocols(["http/1.1"])
+        return made
+
+    return context

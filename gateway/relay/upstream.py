@@ -1,0 +1,206 @@
+"""One connection to an app: asked one thing after the other, never two at once.
+
+It serves another exchange only behind an answer that ended cleanly, with not one byte more; idle and readable it is
+closed, because whatever the app says then nobody asked for. What the app sends is never kept here but for a head that has
+not ended: back-pressure is passed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.errors import ClosedEarly, Garbled, UpstreamFailed
+from gateway.relay import answers
+from gateway.relay.answers import Answer, BadAnswer, Body, Reading
+
+
+class Taker(Protocol):
+    """Who asked, and takes the answer."""
+
+    transport: asyncio.Transport
+
+    def informed(self, answer: Answer) -> None:
+        """An interim answer (1xx)."""
+
+    def answered(self, answer: Answer, body: Body, piece: bytes) -> None:
+        """The answer's head, with what has come of its body."""
+
+    def piece(self, data: bytes) -> None:
+        """More of the body."""
+
+    def ended(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """The answer is complete; the connection is not this one's any more."""
+
+    def switched(self, answer: Answer, rest: bytes) -> None:
+        """The app speaks another protocol from now on; ``rest`` is the first of it."""
+
+    def failed(self, error: UpstreamFailed) -> None:
+        """There is no answer, or not all of it; the connection is gone."""
+
+
+class Home(Protocol):
+    """Who keeps connections that nobody uses."""
+
+    def back(self, upstream: Upstream) -> None:
+        """It may serve another exchange."""
+
+    def lost(self, upstream: Upstream) -> None:
+        """It will not serve any more."""
+
+
+class Upstream(asyncio.Protocol):
+    """Such a connection. ``used``: it has served an exchange before; ``heard``: something was answered to this one."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._taker: Taker | None = None
+        self._body: Body | None = None
+        self._begun = b""
+        self._method = ""
+        self._keeps = self._paused = self.used = self.heard = False
+        self.idle_since = 0.0
+
+    def begin(self, taker: Taker, method: str, head: bytes) -> None:
+        """Ask: ``head`` is the whole head of a request with this method."""
+        self._taker, self._method = taker, method
+        self.heard = False
+        self.transport.write(head)
+
+    def write(self, data: bytes) -> None:
+        """More of the request's body."""
+        self.transport.write(data)
+
+    def release(self) -> asyncio.Transport:
+        """The connection is not an exchange any more, but somebody else's tunnel."""
+        self._taker = None
+        self._home.lost(self)
+        return self.transport
+
+    def abort(self) -> None:
+        """Nobody waits for the answer any more, or the connection has served its time."""
+        self._taker = None
+        self.transport.abort()
+
+    # What the transport says ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says any transport
+        """It is open."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """The answer, or a piece of it."""
+        taker = self._taker
+        if taker is None:
+            self.transport.abort()
+            return
+        self.heard = True
+        try:
+            if self._body is not None:
+                self._more(taker, self._body, data)
+            else:
+                self._read_heads(taker, self._begun + data if self._begun else data)
+        except BadAnswer as bad:
+            self._fail(Garbled(str(bad)))
+
+    def eof_received(self) -> None:
+        """The end of a body that has no other end; of everything else it is too early."""
+        body, taker = self._body, self._taker
+        if taker is not None and body is not None and body.end():
+            self._keeps = False
+            self._finish(taker, body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone, and with it what was not answered yet."""
+        self._home.lost(self)
+        if self._taker is not None:
+            self._fail(ClosedEarly(type(exc).__name__ if exc else "closed"))
+
+    def pause_writing(self) -> None:
+        """The app does not read: the client is not listened to."""
+        if self._taker is not None:
+            self._taker.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if self._taker is not None:
+            self._taker.transport.resume_reading()
+
+    def pause(self) -> None:
+        """The client does not read."""
+        self._paused = True
+        self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """It reads again."""
+        self._paused = False
+        self.transport.resume_reading()
+
+    # What it means ----------------------------------------------------------------------------------------------------
+
+    def _read_heads(self, taker: Taker, data: bytes) -> None:
+        """Interim heads, until the one that counts."""
+        while data and self._taker is taker:
+            end = data.find(answers.END, 0, answers.LONGEST) + len(answers.END)
+            if end < len(answers.END):
+                self._wait_for_more(data)
+                return
+            self._begun, reading = b"", Reading()
+            answer = reading.head(data[:end])
+            data = data[end:]
+            if answer.status >= 200:
+                self._take_answer(taker, answer, reading, data)
+                return
+            if answer.status == 101:
+                taker.switched(answer, data)
+                return
+            taker.informed(answer)
+
+    def _wait_for_more(self, data: bytes) -> None:
+        if len(data) >= answers.LONGEST:
+            raise BadAnswer("a head that is too long")
+        self._begun = data
+
+    def _take_answer(self, taker: Taker, answer: Answer, reading: Reading, data: bytes) -> None:
+        body = self._body = answers.body(answer, self._method, reading)
+        self._keeps = answer.keeps_alive
+        if body.ended:
+            self._keeps = self._keeps and not data
+            taker.answered(answer, body, b"")
+            self._finish(taker, body)
+        else:
+            piece = body.take(data) if data else b""
+            taker.answered(answer, body, piece)
+            self._finish_if_ended(taker, body)
+
+    def _more(self, taker: Taker, body: Body, data: bytes) -> None:
+        piece = body.take(data)
+        if piece:
+            taker.piece(piece)
+        self._finish_if_ended(taker, body)
+
+    def _finish_if_ended(self, taker: Taker, body: Body) -> None:
+        if body.ended and self._taker is taker:
+            self._keeps = self._keeps and not body.extra
+            self._finish(taker, body)
+
+    def _finish(self, taker: Taker, body: Body) -> None:
+        """The answer is complete: the connection goes home, or ends."""
+        self._taker = self._body = None
+        self.used = True
+        if self._paused:
+            self.resume()
+        if self._keeps and not self.transport.is_closing():
+            self._home.back(self)
+        else:
+            self.transport.abort()
+        taker.ended(body.trailers)
+
+    def _fail(self, error: UpstreamFailed) -> None:
+        taker, self._taker, self._body = self._taker, None, None
+        self.transport.abort()
+        if taker is not None:
+            taker.failed(error)

@@ -1,0 +1,62 @@
+"""An app's answer, written anew for its client: heads, and how a body is framed (RFC 9112 section 6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway import cleaning, handshakes
+from gateway.messages.request import Errand
+from gateway.relay.answers import Answer, Body
+
+Cookies = tuple[bytes, ...]
+_LINE = b"HTTP/1.1 %d %b\r\n%b%b\r\n"
+
+
+def head(answer: Answer, framing: bytes, cookies: Cookies, *, closes: bool) -> bytes:
+    """The head of an answer."""
+    about = framing + b"Connection: close\r\n" if closes else framing
+    return _LINE % (answer.status, answer.reason, cleaning.outward(answer.headers, cookies), about)
+
+
+def interim(answer: Answer, cookies: Cookies) -> bytes:
+    """The head of a 1xx."""
+    return _LINE % (answer.status, answer.reason, cleaning.outward(answer.headers, cookies), b"")
+
+
+def switching(answer: Answer, cookies: Cookies) -> bytes:
+    """The head of a 101."""
+    about = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.fields[b"upgrade"]
+    return _LINE % (101, b"Switching Protocols", cleaning.outward(answer.headers, cookies), about)
+
+
+def framing(answer: Answer, body: Body, method: str, *, chunked: bool) -> bytes:
+    """How long the body is. An answer that has none keeps the length that the app would have sent."""
+    if chunked:
+        return b"Transfer-Encoding: chunked\r\n"
+    if method == "HEAD" or answer.status in (204, 304):
+        length = answer.fields.get(b"content-length") if answer.status != 204 else None
+        return b"" if length is None else b"Content-Length: %b\r\n" % length
+    return b"" if body.length is None else b"Content-Length: %d\r\n" % body.length
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The end of a body in chunks."""
+    return b"0\r\n%b\r\n" % (cleaning.trailers(list(trailers)) if trailers else b"")
+
+
+def is_switch(errand: Errand, answer: Answer) -> bool:
+    """Whether this 101 says what the client asked for (RFC 6455 section 4.1, RFC 9110 section 7.8)."""
+    fields = answer.fields
+    tokens = {token.strip(b" \t").lower() for token in fields.get(b"connection", b"").split(b",")}
+    if b"upgrade" not in tokens or len(fields) != len(answer.headers):
+        return False
+    protocol = fields.get(b"upgrade", b"").lower()
+    if errand.key:
+        accepted = fields.get(b"sec-websocket-accept") == handshakes.accept(errand.key)
+        return protocol == b"websocket" and accepted
+    return bool(errand.upgrade) and protocol == errand.upgrade

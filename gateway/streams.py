@@ -1,0 +1,111 @@
+"""What is open, and by what right: WebSockets, events, long polls, downloads, uploads. What is no longer allowed ends.
+
+Everything open is looked at soon after each change that is heard, and once a second, because deadlines pass and hearing is
+lost without any news. A look compares what memory holds with what it held; only what differs is judged again, by memory or
+by recall. Whatever cannot be judged in time ends too (fail closed).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from gateway.cache import Cache
+from gateway.check import weigh
+from gateway.errors import GatewayError
+from gateway.model import Allow, Decision, Missing
+from gateway.services import rights
+from gateway.services.decide import Clock
+from gateway.services.recall import Recall
+from gateway.services.rights import Right
+
+logger = logging.getLogger("gateway.streams")
+EVERY = 1.0
+PATIENCE = 0.9
+"""Seconds in which an open stream has to be found good again."""
+_AT_ONCE = 100
+"""Streams that are judged before others get a turn."""
+
+
+class Stream(Protocol):
+    """Something open."""
+
+    def end(self, decision: Decision | None) -> None:
+        """It may not go on; None: nobody can say now whether it may."""
+
+
+class Streams:
+    """Those of one process. The door keeps ``open``."""
+
+    def __init__(self, cache: Cache, recall: Recall, clock: Clock) -> None:
+        self.open: dict[Stream, Right] = {}
+        self.ended = 0
+        self._cache, self._recall, self._clock = cache, recall, clock
+        self._due: asyncio.Handle | None = None
+        self._judging: set[asyncio.Task[None]] = set()
+
+    def changed(self) -> None:
+        """Something was heard: look at everything as soon as all of it has been."""
+        if self.open and self._due is None:
+            self._due = asyncio.get_running_loop().call_soon(self.look)
+
+    async def watch(self) -> None:
+        """Look once a second, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """Have judged whatever memory does not stand for any more."""
+        self._due = None
+        moment = self._clock()
+        doubtful = [pair for pair in self.open.items() if not rights.holds(pair[1], self._cache, moment)]
+        if doubtful:
+            task = asyncio.get_running_loop().create_task(self._judge_all(doubtful), name="streams")
+            self._judging.add(task)
+            task.add_done_callback(self._judging.discard)
+
+    def close(self) -> None:
+        """Nothing is judged any more."""
+        for task in self._judging:
+            task.cancel()
+
+    async def _judge_all(self, doubtful: Iterable[tuple[Stream, Right]]) -> None:
+        asking = []
+        for number, (stream, right) in enumerate(doubtful, 1):
+            if not self._judge(stream, right):
+                asking.append(self._ask(stream, right))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await asyncio.gather(*asking)
+
+    def _judge(self, stream: Stream, right: Right) -> bool:
+        """From memory, if that knows."""
+        decision = weigh(right.asked(), right.credentials(), self._cache, self._clock())
+        if isinstance(decision, Missing):
+            return False
+        self._settle(stream, right, decision)
+        return True
+
+    async def _ask(self, stream: Stream, right: Right) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                decision: Decision | None = await rights.judge(right, self._cache, self._recall, self._clock)
+        except (GatewayError, TimeoutError):
+            decision = None
+        self._settle(stream, right, decision)
+
+    def _settle(self, stream: Stream, right: Right, decision: Decision | None) -> None:
+        current = self.open.get(stream)
+        if current is None or current.exchange != right.exchange:
+            return  # it is over
+        if isinstance(decision, Allow):
+            if current is right:  # else it was judged meanwhile, perhaps on newer facts
+                self.open[stream] = rights.renewed(right, self._cache, self._clock())
+            return
+        self.ended += 1
+        reason = decision.reason if decision is not None else "cannot know now whether this may go on"
+        logger.info("a stream was ended", extra={"app_host": right.request.host, "reason": reason})
+        stream.end(decision)

@@ -58,7 +58,7 @@ def base_url(value: object) -> str:
 
 
 class Place(NamedTuple):
-    """Where an app listens; ``path`` is that of a Unix socket, which has no port."""
+    """Where an app listens. ``path`` is that of a Unix socket: then it is http at localhost, and ``port`` is None."""
 
     scheme: str
     host: str
@@ -74,11 +74,11 @@ def upstream(value: object) -> str:
     return base_url(value)
 
 
-def place(upstream: str) -> Place:
-    """What ``upstream`` means."""
-    if upstream.startswith("unix:"):
-        return Place("http", "localhost", None, upstream.removeprefix("unix:"))
-    parts = urlsplit(upstream)
+def place(url: str) -> Place:
+    """The normal form of an ``upstream``, taken apart; the port of its scheme where it names none."""
+    if url.startswith("unix:"):
+        return Place("http", "localhost", None, url.removeprefix("unix:"))
+    parts = urlsplit(url)
     return Place(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from gateway import conditions, headers
+from gateway import addresses, conditions, headers
 from gateway.model import (
     HELD,
     AccessRequest,
@@ -50,7 +50,9 @@ class CompiledRule:
 class CompiledApp:
     """An app ready to be asked. ``broken`` names the row that does not compile, and then it refuses everything; ``fault``
     says why, to whoever may read the rules. ``headerset`` names the template, under which rendered headers are kept.
-    The last four are for whoever carries its bytes."""
+    The last four are for whoever carries its bytes, and right for a broken app too: where it listens in normal form ("":
+    it is not carried), what it may be upgraded to beside WebSockets, the names of its identity headers, all in lower case,
+    and whether any of its rules looks at the method."""
 
     tenant: int
     name: str
@@ -96,14 +98,15 @@ class Step(NamedTuple):
 def compile_app(app: App, tenant: int) -> CompiledApp:
     """``app`` ready to be asked; one that does not compile refuses everybody and says which row is at fault."""
     rules: list[CompiledRule] = []
-    template, broken, fault = headers.STANDARD, "", ""
+    template, (upstream, fault) = headers.STANDARD, _upstream(app)
+    row = "upstream" if fault else ""
     try:
         for rule in app.rules:
             rules.append(_compile_rule(len(rules) + 1, rule))
         template += headers.template(app.headers)
     except ValueError as error:
         row = f"rule {len(rules) + 1}" if len(rules) < len(app.rules) else "headers"
-        broken, fault = f"{row} of {app.name}", str(error)
+        fault = str(error)
     return CompiledApp(
         tenant,
         app.name,
@@ -114,11 +117,11 @@ def compile_app(app: App, tenant: int) -> CompiledApp:
         repr(app.headers) if app.headers else "",
         app.preflight == "pass",
         frozenset(origin.encode() for origin in app.origins),
-        broken,
+        f"{row} of {app.name}" if row else "",
         fault,
-        app.upstream,
-        frozenset(protocol.encode() for protocol in app.upgrades),
-        frozenset(name.lower().encode() for name, _ in template),
+        upstream,
+        frozenset(protocol.lower().encode() for protocol in app.upgrades),
+        frozenset(name.lower().encode() for name, _ in (*headers.STANDARD, *app.headers)),
         any(rule.methods for rule in app.rules),
     )
 
@@ -247,6 +250,14 @@ def _compile_rule(position: int, rule: Rule) -> CompiledRule:
     pathless = tuple(condition for condition in parsed if not condition.reads_path)
     covers = tuple(condition.covers for condition in parsed if condition.reads_path)
     return CompiledRule(position, rule.policy, parsed, pathless, covers, rule.outage and rule.policy != "two_factor")
+
+
+def _upstream(app: App) -> tuple[str, str]:
+    """Where the app listens, in normal form, and what is wrong with that."""
+    try:
+        return addresses.upstream(app.upstream) if app.upstream else "", ""
+    except ValueError as error:
+        return "", str(error)
 
 
 def _plain(value: object) -> object:

@@ -141,6 +141,46 @@ def test_another_url_is_refused_without_repeating_a_password(written: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("written", "normal", "place"),
+    [
+        ("http://Immich:2283/", "http://immich:2283", ("http", "immich", 2283, "")),
+        ("http://immich:80", "http://immich", ("http", "immich", 80, "")),
+        ("https://app.example.com.:443", "https://app.example.com", ("https", "app.example.com", 443, "")),
+        ("https://127.0.0.1:8443", "https://127.0.0.1:8443", ("https", "127.0.0.1", 8443, "")),
+        ("http://[::0001]:8080", "http://[::1]:8080", ("http", "::1", 8080, "")),
+        ("unix:/run/app.sock", "unix:/run/app.sock", ("http", "localhost", None, "/run/app.sock")),
+    ],
+)
+def test_an_app_listens_at_a_base_url_or_at_a_socket(
+    written: str, normal: str, place: tuple[str, str, int | None, str]
+) -> None:
+    assert addresses.upstream(written) == addresses.upstream(normal) == normal
+    assert addresses.place(normal) == place
+
+
+@pytest.mark.parametrize(
+    "written", [*NO_URLS, "unix:", "unix:run/app.sock", "unix:/" + "x" * 107, "UNIX:/run/app.sock", "/run/app.sock"]
+)
+def test_an_app_listens_nowhere_else(written: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        addresses.upstream(written)
+    assert "hunter2" not in str(caught.value)
+
+
+@given(written=HOSTS.map("https://{}".format) | HOSTS.map("http://[{}]:1".format) | HOSTS.map("unix:/{}".format))
+@settings(max_examples=200, deadline=None)
+def test_whatever_can_be_where_an_app_listens_can_be_taken_apart(written: str) -> None:
+    try:
+        normal = addresses.upstream(written)
+    except ValueError:
+        return
+    found = addresses.place(normal)
+    assert found.scheme in {"http", "https"}
+    assert found.host
+    assert (found.port is None) == bool(found.path) == normal.startswith("unix:/")
+
+
+@pytest.mark.parametrize(
     "written", ["https://auth.example.com", "http://auth.gateway.localhost:8080", "https://auth.example.com:8443"]
 )
 def test_a_portal_is_where_cookies_are_kept(written: str) -> None:
@@ -215,7 +255,7 @@ def test_it_listens_nowhere_else(written: str) -> None:
 
 # fmt: off
 READERS = [
-    addresses.host, addresses.host_pattern, addresses.base_url, addresses.portal_url,
+    addresses.host, addresses.host_pattern, addresses.base_url, addresses.upstream, addresses.portal_url,
     addresses.network, addresses.listen,
 ]
 # fmt: on

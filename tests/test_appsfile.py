@@ -75,6 +75,10 @@ def test_an_app_is_read_as_it_is_written() -> None:
     ]
 
 
+def test_an_app_may_listen_at_a_socket() -> None:
+    assert read(app("upstream: unix:/run/immich/web.sock"))[0].upstream == "unix:/run/immich/web.sock"
+
+
 def test_an_app_is_called_by_its_name_and_lets_nobody_in_unless_more_is_said() -> None:
     (found,) = read("apps: [{name: photos, hosts: [photos.example.com]}]")
     assert found == App("photos", "photos", ("photos.example.com",), rules=())
@@ -222,6 +226,7 @@ def test_a_host_and_a_name_belong_to_one_app() -> None:
         (app("headers: {Remote-User: root}"), "cannot be the name of an identity header"),
         (app("headers: {X-A: '{groups'}"), "headers: "),
         (app("upstream: http://a:b@immich"), "must not carry a user name or password"),
+        (app("upstream: unix:app.sock"), "needs an absolute path"),
         (app("upstream: http://immich/path"), "must end after the host and port"),
         (app("origins: ['*']"), "origins: "),
         (app("preflight: yes"), "must be one of check, pass"),

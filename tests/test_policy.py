@@ -115,6 +115,52 @@ def test_before_any_app_is_known_only_the_portal_is_open() -> None:
     assert known.app("app.example.com") is None
 
 
+# For whoever carries an app's bytes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rules", [[{"policy": "deny"}], [{"policy": "deny", "path_regex": "("}]])
+def test_what_carrying_an_app_takes_is_known_even_where_its_rules_are_broken(rules: list[dict[str, Any]]) -> None:
+    more: dict[str, Any] = {"upstream": "http://Immich:80/", "upgrades": ("SPDY/3.1", "tcp")}
+    found = app(rules, {"X-Who": "{user}"}, **more)
+    standard = {b"remote-user", b"remote-groups", b"remote-name", b"remote-email"}
+    assert bool(found.broken) == ("path_regex" in rules[0])
+    assert (found.upstream, found.upgrades) == ("http://immich", frozenset({b"spdy/3.1", b"tcp"}))
+    assert found.identity_names == standard | {b"x-who"}
+
+
+def test_an_identity_header_that_cannot_be_one_is_still_kept_from_the_app() -> None:
+    found = app([{"policy": "bypass"}], {"X-Who": "{nothing}", "X-Other": "{user}"})
+    assert found.broken == "headers of app"
+    assert {b"x-who", b"x-other", b"remote-user"} <= found.identity_names
+
+
+def test_an_app_that_says_nothing_of_it_is_not_carried() -> None:
+    found = app([{"policy": "bypass"}])
+    assert (found.upstream, found.upgrades, found.names_methods) == ("", frozenset(), False)
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        ([{"policy": "bypass"}, {"policy": "deny", "methods": ["GET"]}], True),
+        ([{"policy": "deny", "path_regex": "("}, {"policy": "deny", "methods": ["GET"]}], True),
+        ([{"policy": "bypass", "path": "/a"}], False),
+    ],
+)
+def test_it_is_known_whether_any_rule_looks_at_the_method(rules: list[dict[str, Any]], named: bool) -> None:
+    assert app(rules).names_methods is named
+
+
+def test_an_app_that_listens_nowhere_is_broken_and_not_carried() -> None:
+    """A hand in psql wrote that; the file's reader would have refused it."""
+    found = app([{"policy": "bypass"}], upstream="http://immich/path")
+    assert (found.broken, found.upstream) == ("upstream of app", "")
+    assert "must end after the host and port" in found.fault
+    decision = policy.decide(found, request(), None, None, 0.0)
+    assert isinstance(decision, Deny)
+    assert decision.code == "G131"
+
+
 # Explained as it is done ---------------------------------------------------------------------------------------------
 
 _WORDS = some.sampled_from(["alice", "bob", "admins", "users"])

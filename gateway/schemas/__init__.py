@@ -31,6 +31,7 @@ _SHAPES: Mapping[object, Schema] = {
     int: {"type": "integer"},
     float: {"type": "string", "pattern": f"^{values._DURATION.pattern}$"},
     Path: {"type": "string", "pattern": "^/"},
+    Path | None: {"type": "string", "pattern": "^/"},
     tuple[str, ...]: {**_TEXTS, "minItems": 1},
     tuple[Network, ...]: _TEXTS,
     tuple[tuple[str, str], ...]: {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},

@@ -24,6 +24,9 @@ RESERVED = "portal"
 """The name under which the gateway's own pages are an app of the policy."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_PROTOCOL = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+(?:/[a-z0-9!#$%&'*+.^_`|~-]+)?")
+"""What Upgrade names, in lower case (RFC 9110 section 7.8)."""
+_UNJUDGED = {"http", "h2", "h2c"}
 
 
 class Draft(NamedTuple):
@@ -82,6 +85,23 @@ def _origins(value: object) -> tuple[str, ...]:
     return tuple(addresses.base_url(item) for item in values.texts(value))
 
 
+def _upgrades(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_upgrade(item) for item in values.texts(value)))
+
+
+def _upgrade(written: str) -> str:
+    """A protocol as Upgrade names it. No HTTP and no TLS: requests would pass through the tunnel without a check."""
+    protocol = written.lower()
+    name = protocol.partition("/")[0]
+    if not _PROTOCOL.fullmatch(protocol):
+        raise ValueError(f'"{written}" is not the name of a protocol, such as spdy/3.1')
+    if name == "websocket":
+        raise ValueError("websocket is always there; leave it out")
+    if name in _UNJUDGED or name.startswith("tls"):
+        raise ValueError(f'"{written}" is never tunnelled: a tunnel of it would be a door that nobody judges')
+    return protocol
+
+
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not value:
         raise ValueError('must name headers and what they say, as in {X-User: "{user}"}')
@@ -106,6 +126,7 @@ APP_KEYS: Mapping[str, Callable[[object], Any]] = {
     "title": values.text,
     "hosts": _hosts,
     "upstream": addresses.upstream,
+    "upgrades": _upgrades,
     "authorization": values.choice("app", "gateway"),
     "preflight": values.choice("check", "pass"),
     "origins": _origins,

@@ -5,6 +5,7 @@ The defaults are not here but in ``settings``. Only ``settings`` and ``settings_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from gateway.documents import scalar
 from gateway.values import count, duration, positive_duration, truth
 
 SHORTEST_SECRET = 16
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/][A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+"""RFC 7468 section 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,18 @@ def absolute(value: object) -> Path:
     if not found.is_absolute():
         raise ValueError(f'must be a whole path that begins with "/", not {values.said(value)}')
     return found
+
+
+def authorities(value: object) -> Path:
+    """A PEM file with one certificate or more. What they are worth is seen when they are used: nothing here knows TLS."""
+    file = absolute(value)
+    try:
+        written = file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    if not _CERTIFICATE.search(written):
+        raise ValueError(f"{file} holds no certificate in PEM (-----BEGIN CERTIFICATE----- and what follows)")
+    return file
 
 
 def database_url(value: object) -> str:
@@ -121,7 +136,7 @@ FIELDS = (
     Field("upstream", "answer", duration),
     Field("upstream", "idle", positive_duration),
     Field("upstream", "connections", count(1), scalar),
-    Field("upstream", "ca_file", absolute),
+    Field("upstream", "ca_file", authorities),
     Field("log", "format", values.choice("auto", "console", "json")),
     Field("log", "level", values.choice("debug", "info", "warning", "error")),
 )

@@ -15,6 +15,7 @@ from gateway.model import App, Rule
 
 PORTAL = "auth.example.com"
 STARTER = Path(__file__).parent.parent / "config" / "apps.yaml"
+UNJUDGED = ("h2c", "H2C", "h2", "http/1.1", "HTTP/2.0", "TLS/1.0", "tls", "tlsv1.3")
 
 
 def read(text: str) -> list[App]:
@@ -47,6 +48,7 @@ def test_an_app_is_read_as_it_is_written() -> None:
             title: Immich
             hosts: [Photos.Example.com., "*.photos.example.com"]
             upstream: http://immich:2283/
+            upgrades: [SPDY/3.1, tcp]
             authorization: gateway
             preflight: pass
             origins: [https://other.example.com]
@@ -71,12 +73,17 @@ def test_an_app_is_read_as_it_is_written() -> None:
             preflight="pass",
             origins=("https://other.example.com",),
             headers=(("X-Who", "{user}"),),
+            upgrades=("spdy/3.1", "tcp"),
         )
     ]
 
 
 def test_an_app_may_listen_at_a_socket() -> None:
     assert read(app("upstream: unix:/run/immich/web.sock"))[0].upstream == "unix:/run/immich/web.sock"
+
+
+def test_a_protocol_is_told_by_its_name_in_small_letters() -> None:
+    assert read(app("upgrades: [TCP, tcp, x-y.z/1_0]"))[0].upgrades == ("tcp", "x-y.z/1_0")
 
 
 def test_an_app_is_called_by_its_name_and_lets_nobody_in_unless_more_is_said() -> None:
@@ -108,7 +115,7 @@ def test_every_example_of_the_starter_file_is_valid() -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("  # - name: photos"))
     text = "\n".join(["apps:", *(line.removeprefix("  # ") for line in lines[start:])])
     (photos,) = read(text)
-    assert (photos.upstream, len(photos.rules)) == ("http://immich:2283", 4)
+    assert (photos.upstream, photos.upgrades, len(photos.rules)) == ("http://immich:2283", ("spdy/3.1",), 4)
 
 
 def test_a_rule_has_a_key_for_every_condition_and_no_more() -> None:
@@ -228,6 +235,18 @@ def test_a_host_and_a_name_belong_to_one_app() -> None:
         (app("upstream: http://a:b@immich"), "must not carry a user name or password"),
         (app("upstream: unix:app.sock"), "needs an absolute path"),
         (app("upstream: http://immich/path"), "must end after the host and port"),
+        (app("upgrades: []"), "upgrades: is an empty list"),
+        (app("upgrades: tcp"), "must be a list; write [tcp]"),
+        (app("upgrades: [tcp, 'spdy 3']"), '"spdy 3" is not the name of a protocol'),
+        (app("upgrades: [spdy/3/1]"), "is not the name of a protocol"),
+        (app("upgrades: ['tcp,h2c']"), "is not the name of a protocol"),
+        (app("upgrades: [täp]"), "is not the name of a protocol"),
+        (app("upgrades: [WebSocket]"), "websocket is always there; leave it out"),
+        (app("upgrades: [websocket/13]"), "websocket is always there; leave it out"),
+        *(
+            (app(f"upgrades: [tcp, {name}]"), f'"{name}" is never tunnelled: a tunnel of it would be')
+            for name in UNJUDGED
+        ),
         (app("origins: ['*']"), "origins: "),
         (app("preflight: yes"), "must be one of check, pass"),
         ("apps:\n  - {name: portal, hosts: [a.example.com]}", '"portal" is what the gateway calls its own pages'),

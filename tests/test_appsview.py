@@ -72,6 +72,11 @@ def test_what_is_not_set_is_not_shown() -> None:
             ],
         ),
         (
+            [replace(VAULT, upgrades=("tcp",))],
+            [replace(VAULT, upgrades=("tcp", "spdy/3.1"))],
+            ["~ app vault: upgrades [tcp] -> [tcp, spdy/3.1]"],
+        ),
+        (
             [replace(VAULT, headers=(("X-Who", "{user}"),))],
             [VAULT],
             ["~ app vault: headers [[X-Who, {user}]] -> []"],

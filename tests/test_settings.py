@@ -73,6 +73,14 @@ def test_every_key_has_a_variable_and_every_field_a_key() -> None:
     assert len({one.variable for one in settings_fields.FIELDS}) == len(keys)
 
 
+def test_apps_that_are_carried_have_bounds_that_can_be_changed(tmp_path: Path) -> None:
+    found = load(tmp_path).upstream
+    assert (found.connect, found.answer, found.idle, found.connections, found.ca_file) == (5, 300, 4, 1000, None)
+    environ = PORTAL | {"GATEWAY_UPSTREAM_ANSWER": "0s", "GATEWAY_UPSTREAM_CONNECTIONS": "7"}
+    found = load(tmp_path, "upstream: {connect: 1s, answer: 1h, idle: 1m}", environ).upstream
+    assert (found.connect, found.answer, found.idle, found.connections) == (1, 0, 60, 7)
+
+
 def test_defaults_follow_what_was_said(tmp_path: Path) -> None:
     environ = PORTAL | {"GATEWAY_DATABASE_URL": "postgresql://a@b/c", "GATEWAY_SESSION_ABSOLUTE": "1h"}
     found = load(tmp_path, f"server: {{data_dir: {tmp_path}}}", environ)
@@ -149,6 +157,13 @@ def test_every_problem_is_in_one_report_with_its_place_and_what_was_meant(tmp_pa
         ("log: {level: loud}", "must be one of debug, info, warning, error"),
         ("database: {url: 'mysql://a@b/c'}", "must be a URL such as postgresql://"),
         ("database: {pool_size: 0}", "must be between 1"),
+        ("upstream: {connect: 0s}", "must be longer than 0s"),
+        ("upstream: {idle: 0s}", "must be longer than 0s"),
+        ("upstream: {answer: 5}", "must be a duration"),
+        ("upstream: {connections: 0}", "must be between 1"),
+        ("upstream: {ca_file: ca.pem}", 'a whole path that begins with "/"'),
+        ("upstream: {ca_file: /nowhere/at/all}", "upstream.ca_file: /nowhere/at/all cannot be read: No such file"),
+        ("upstream: {ca_file: /}", "cannot be read: Is a directory"),
     ],
 )
 def test_one_mistake_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
@@ -167,6 +182,27 @@ def test_a_file_that_is_no_text_or_cannot_be_opened_is_a_problem(tmp_path: Path)
     file.mkdir()
     with pytest.raises(ConfigurationInvalid, match="cannot be read: Is a directory"):
         settings.load(tmp_path, PORTAL)
+
+
+BEGIN, END = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("before", ["", "# the house's own\n\n", f"{BEGIN}MIIA\n{END}"])
+def test_authorities_of_apps_are_a_file_of_certificates(tmp_path: Path, before: str) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(f"{before}{BEGIN}MIIBszCCAVmgAwIBAgIU\r\nqqw=\n{END}")
+    assert load(tmp_path, f"upstream: {{ca_file: {file}}}").upstream.ca_file == file
+    assert load(tmp_path, "", PORTAL | {"GATEWAY_UPSTREAM_CA_FILE": str(file)}).upstream.ca_file == file
+
+
+@pytest.mark.parametrize(
+    "content", ["", "hello", "\xff\0", BEGIN, f"{BEGIN}{END}", f"{BEGIN}MIIB*\n{END}", f"{END}MIIB\n{BEGIN}"]
+)
+def test_a_file_that_holds_no_certificate_is_a_problem(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(content.encode("latin-1"))
+    (problem,) = problems(tmp_path, f"log:\nupstream: {{ca_file: {file}}}")
+    assert problem.startswith("gateway.yaml:2: upstream.ca_file: ca.pem holds no certificate in PEM")
 
 
 def test_whoever_does_not_serve_needs_no_portal(tmp_path: Path) -> None:

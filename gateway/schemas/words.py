@@ -43,6 +43,7 @@ APP: Mapping[str, str] = {
     "title": "What people see; the name, unless given.",
     "hosts": 'Its host names; "*.example.com" is every name below that domain.',
     "upstream": "Where it listens, for the gateway to carry it without another proxy: http(s)://host:port, or unix:/path.",
+    "upgrades": "Protocols beside WebSocket that it may be upgraded to, such as spdy/3.1; never HTTP or TLS.",
     "authorization": "Whose the Authorization header is: app leaves it alone, gateway takes Basic and Bearer as ours.",
     "preflight": "pass lets CORS preflights reach the app unasked.",
     "origins": "Other pages that may open its WebSockets, such as https://other.example.com.",

@@ -117,6 +117,7 @@ def _app(row: dict[str, Any]) -> App:
         preflight=row["preflight"],
         origins=tuple(row["origins"]),
         headers=tuple((str(name), str(value)) for name, value in row["headers"]),
+        upgrades=tuple(row["upgrades"]),
     )
 
 

@@ -13,13 +13,13 @@ from gateway.model import App
 from gateway.storage.pool import Connection
 
 _PUT = """
-INSERT INTO apps (tenant_id, name, title, position, upstream, "authorization", preflight, origins, headers)
-SELECT tenant(), name, title, position, upstream, "authorization", preflight, origins, headers
+INSERT INTO apps (tenant_id, name, title, position, upstream, "authorization", preflight, origins, headers, upgrades)
+SELECT tenant(), name, title, position, upstream, "authorization", preflight, origins, headers, upgrades
 FROM jsonb_to_recordset(%s) AS wanted (name text, title text, position integer, upstream text, "authorization" text,
-  preflight text, origins text[], headers jsonb)
+  preflight text, origins text[], headers jsonb, upgrades text[])
 ON CONFLICT (tenant_id, name) DO UPDATE SET title = excluded.title, position = excluded.position,
   upstream = excluded.upstream, "authorization" = excluded."authorization", preflight = excluded.preflight,
-  origins = excluded.origins, headers = excluded.headers
+  origins = excluded.origins, headers = excluded.headers, upgrades = excluded.upgrades
 """
 _PUT_HOSTS = """
 INSERT INTO app_hosts (tenant_id, app_id, host, position)

@@ -14,6 +14,8 @@ apps:
   - name: photos
     title: Immich
     hosts: [photos.example.com]
+    upstream: unix:/run/immich.sock
+    upgrades: [tcp, SPDY/3.1]
     headers: {X-User: "{user}"}
     rules:
       - {path: /share/, policy: bypass}
@@ -49,10 +51,13 @@ def test_what_is_listed_as_json_can_be_applied_again(photos: Command) -> None:
 def test_an_app_is_shown_with_its_rules(photos: Command) -> None:
     out = photos.done("app", "show", "photos").out
     assert "hosts: photos.example.com\n" in out
+    assert "upstream: unix:/run/immich.sock\n" in out
+    assert "upgrades: tcp, spdy/3.1\n" in out
     assert "rule 1: policy bypass, path /share/\n" in out
     assert out.endswith("otherwise: nobody\n")
     shown = photos.done("app", "show", "photos", "--json").json
     assert shown["headers"] == {"X-User": "{user}"}
+    assert (shown["upstream"], shown["upgrades"]) == ("unix:/run/immich.sock", ["tcp", "spdy/3.1"])
     assert shown["rules"][0] == {"policy": "bypass", "path": "/share/"}
 
 

@@ -116,6 +116,12 @@ def test_a_dry_run_changes_nothing(command: Command) -> None:
     assert command.done("audit", "list", "--json").json == []
 
 
+def test_a_dry_run_shows_what_else_an_app_might_be_upgraded_to(command: Command) -> None:
+    command.done("apply", command.file("two.yaml", TWO))
+    more = command.file("more.yaml", TWO.replace("}", ", upgrades: [TCP]}"))
+    assert command.done("apply", more, "--dry-run").out == "~ app two: upgrades [] -> [tcp]\n"
+
+
 def test_the_same_file_once_more_is_nothing_new(command: Command) -> None:
     file = command.file("one.yaml", ONE)
     command.done("apply", file)

@@ -112,6 +112,7 @@ TABLES: dict[str, dict[str, Values]] = {
         "preflight": ["'check'", "'pass'"],
         "origins": WORDS,
         "headers": HEADERS,
+        "upgrades": ["'{spdy/3.1}'", "'{h2c}'", *WORDS],
     },
     "app_hosts": {"host": HOSTS, "tenant_id": TENANT, "app_id": ["1", "2", "3", "4", "5"], "position": PLACE},
     "rules": {

@@ -26,6 +26,7 @@ FULL = App(
     preflight="pass",
     origins=("https://other.example.com",),
     headers=(("X-Name", "{user}"), ("X-Mail", "{email}")),
+    upgrades=("spdy/3.1", "tcp"),
 )
 SMALL = App("files", "", ("files.example.com",), (Rule("one_factor"),))
 
@@ -80,6 +81,28 @@ async def test_each_change_moves_the_revision(store: Store) -> None:
     second, _ = await put(store, [FULL, SMALL], {"photos", "files"})
     third, _ = await put(store, [], set())
     assert first < second < third
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["h2c", "H2C", "h2", "http/1.1", "tls/1.0", "tlsv1", "websocket", "websocket/13", "TCP", "x,h2c", "x h2c"],
+)
+async def test_not_even_a_hand_opens_a_tunnel_that_nobody_judges(
+    store: Store, psql: psycopg.Connection, written: str
+) -> None:
+    await put(store, [SMALL], {"files"})
+    with pytest.raises(psycopg.errors.CheckViolation):
+        psql.execute("UPDATE apps SET upgrades = ARRAY['tcp', %s]", (written,))
+    psql.execute("UPDATE apps SET upgrades = '{tcp,spdy/3.1,h2x,http-like,x-tls}'")
+
+
+async def test_a_hand_that_changes_upgrades_moves_the_revision(store: Store, psql: psycopg.Connection) -> None:
+    before, _ = await put(store, [SMALL], {"files"})
+    psql.execute("UPDATE apps SET upgrades = '{tcp}'")
+    async with store.transaction("test") as tx:
+        stored = await stored_policy(tx)
+    assert stored.revision > before
+    assert [app.upgrades for _, app in stored.apps] == [("tcp",)]
 
 
 async def test_a_host_of_another_tenant_is_a_conflict(store: Store, psql: psycopg.Connection) -> None:

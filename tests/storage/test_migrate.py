@@ -88,6 +88,18 @@ def test_a_second_run_applies_nothing(empty: str) -> None:
     migrate.check(empty)
 
 
+def test_apps_from_before_there_were_upgrades_have_none(empty: str) -> None:
+    migrate.migrate(empty, migrate.migrations()[:4])
+    with migrate.connect(empty) as hand:
+        hand.execute("INSERT INTO gateway.apps (tenant_id, name) VALUES (1, 'old')")
+        assert migrate.migrate(empty)[0] == "0005_upgrades"
+        rows = hand.execute(
+            "SELECT app->>'name', app->'upgrades' FROM gateway.policy(), jsonb_array_elements(apps) app"
+        )
+        assert rows.fetchall() == [("old", [])]
+    migrate.check(empty)
+
+
 def test_a_file_that_was_changed_afterwards_is_refused(database: str) -> None:
     first, *rest = migrate.migrations()
     with pytest.raises(CannotStart, match=f"{first.name} was changed after it was applied"):

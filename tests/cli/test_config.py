@@ -71,6 +71,19 @@ def test_a_file_that_cannot_be_read_is_named(command: Command, file: str, conten
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "cannot be read: No such file or directory"), ("x", "holds no cert")]
+)
+@pytest.mark.parametrize("verb", ["check-config", "serve"])
+def test_a_file_of_authorities_that_is_none_stops_a_start(
+    command: Command, verb: str, content: str | None, why: str
+) -> None:
+    authorities = command.file("ca.pem", content) if content else str(command.config / "absent.pem")
+    file = command.file("gateway.yaml", f"upstream: {{ca_file: {authorities}}}\n")
+    (problem,) = command.refused(2, verb).splitlines()[1:]
+    assert problem.startswith(f"  {file}:1: upstream.ca_file: {authorities} {why}")
+
+
 def test_an_unknown_variable_is_a_warning(command: Command) -> None:
     said = command("check-config", environ={"GATEWAY_SERVER_LISTE": "x"})
     assert said.code == 0

@@ -98,7 +98,7 @@ class Step(NamedTuple):
 def compile_app(app: App, tenant: int) -> CompiledApp:
     """``app`` ready to be asked; one that does not compile refuses everybody and says which row is at fault."""
     rules: list[CompiledRule] = []
-    template, (upstream, fault) = headers.STANDARD, _upstream(app)
+    template, (upstream, fault) = headers.STANDARD, _upstream(app.upstream)
     row = "upstream" if fault else ""
     try:
         for rule in app.rules:
@@ -252,10 +252,11 @@ def _compile_rule(position: int, rule: Rule) -> CompiledRule:
     return CompiledRule(position, rule.policy, parsed, pathless, covers, rule.outage and rule.policy != "two_factor")
 
 
-def _upstream(app: App) -> tuple[str, str]:
-    """Where the app listens, in normal form, and what is wrong with that."""
+@lru_cache(20_000)
+def _upstream(written: str) -> tuple[str, str]:
+    """Where an app listens, in normal form, and what is wrong with that; an apply reads only what is new."""
     try:
-        return addresses.upstream(app.upstream) if app.upstream else "", ""
+        return addresses.upstream(written) if written else "", ""
     except ValueError as error:
         return "", str(error)
 

@@ -30,6 +30,7 @@ from gateway.logins import SECOND_FACTORS
 from gateway.model import AccessRequest, App, Deny, Reply, Rule
 from gateway.observe.metrics import Metrics
 from gateway.observe.news import News
+from gateway.observe.numbers import Numbers
 from gateway.relay.pool import Terms
 from gateway.relay.relay import Relay
 from gateway.replies import Speech
@@ -72,7 +73,7 @@ class Gateway:
         self.store = Store(url, settings.database.pool_size)
         self.recall = self._make_recall()
         self.ear = self._make_ear(listen_url)
-        self.metrics = Metrics(self.cache, self.store, self.ear, clocks.boot, seats)
+        self.metrics = Metrics(self.cache, self.store, self.ear, clocks.boot, seats, self._carried)
         self.ground = Ground(self.store, self.ear.acks, lambda: self.cache.ring, lambda: clocks.moment().wall)
         self.signin = SignIn(self.ground, _limits(settings))
         self.reload = Reload(self.ground, config, settings.portal_host) if config else None
@@ -190,6 +191,14 @@ class Gateway:
         upstream = self.settings.upstream
         terms = Terms(upstream.connect, upstream.answer, upstream.idle, upstream.connections)
         return Relay(terms, self._cookies(), upstream.ca_file)
+
+    def _carried(self) -> Numbers:
+        failures: Mapping[str, int] = self._doors.sidecar.failures if self._doors.sidecar is not None else {}
+        return {
+            "streams": {"": len(self.streams.open)},
+            "streams_ended": {"": self.streams.ended},
+            "upstream_failures": dict(failures),
+        }
 
     def _cookies(self) -> tuple[bytes, ...]:
         """Ours, which stay between browsers and us."""

@@ -31,6 +31,13 @@ class Deadlines:
         if self._timer is None:
             self._timer = self._loop.call_later(EVERY, self._tick)
 
+    def roughly(self, awaited: Awaited, seconds: float) -> None:
+        """As ``set``, where a second more or less is nothing; for whoever waits for a moment only, again and again."""
+        if self._timer is None:
+            self.set(awaited, seconds)
+        else:
+            self._due[awaited] = self.now + seconds
+
     def clear(self, awaited: Awaited) -> None:
         """It came, or it is gone."""
         self._due.pop(awaited, None)

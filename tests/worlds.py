@@ -74,8 +74,11 @@ class InPostgres:
             pairs = psycopg.types.json.Jsonb([list(pair) for pair in app.headers])
             number = self._run(
                 'INSERT INTO apps (tenant_id, name, title, position, upstream, "authorization", preflight, origins,'
-                " headers) VALUES (1, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-                (app.name, app.title, place, app.upstream, app.authorization, app.preflight, list(app.origins), pairs),
+                " headers, upgrades) VALUES (1, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+                (
+                    *(app.name, app.title, place, app.upstream, app.authorization, app.preflight),
+                    *(list(app.origins), pairs, list(app.upgrades)),
+                ),
             )
             for order, host in enumerate(app.hosts):
                 self._run("INSERT INTO app_hosts VALUES (%s, 1, %s, %s)", (host, number, order))

@@ -13,6 +13,7 @@ from gateway.cli import Environment
 from gateway.cli.ground import Shell, actor, config_directory, run, say_silent, tell, with_config
 from gateway.errors import ConfigurationInvalid, Problem
 from gateway.model import App
+from gateway.relay import relay
 from gateway.services import apply as room
 from gateway.services.ground import Ground
 from gateway.services.reload import FILE
@@ -46,6 +47,8 @@ def check_config(environment: Environment, config: str | None) -> None:
     apps = _apps(directory / FILE, settings.portal_host, problems)
     if problems:
         raise ConfigurationInvalid(problems)
+    if settings.upstream.ca_file is not None:
+        relay.trusting(settings.upstream.ca_file)
     for line in [*_described(directory / settings_room.FILE, settings), *_counted(directory / FILE, apps)]:
         click.echo(line)
 

@@ -30,13 +30,14 @@ class Unfit(ValueError):
 
 
 class Onward(NamedTuple):
-    """How heads like this one go on: to where, which places of their lines, and the lines of our own behind them; and
-    whether their connection ends with the answer."""
+    """How heads like this one go on: to where, which places of their lines, and the lines of our own behind them.
+    ``again`` is what is alike in all requests with such a head."""
 
     errand: Errand
+    start: bytes
     cuts: tuple[tuple[int, int], ...]
     tail: bytes
-    closes: bool
+    again: Request
 
     def __repr__(self) -> str:
         return f"Onward({self.errand.upstream})"
@@ -53,8 +54,10 @@ def plan(request: Request, asked: AccessRequest, app: CompiledApp, origin: Origi
     about = _about(asked.headers, key, upgrade, trailers=trailers)
     tail = forwarded + about + _framing(request, asked.headers)
     repeatable = request.method in _IDEMPOTENT
-    errand = Errand(app.upstream, b"", repeatable, key, upgrade, trailers)
-    return Onward(errand, tuple(cleaning.cuts(request.headers, rules)), tail, request.closes)
+    errand = Errand(app.upstream, repeatable, key, upgrade, trailers)
+    again = Request(request.method, b"", "1.1", [], b"", closes=request.closes)
+    start = request.method.encode() + b" "
+    return Onward(errand, start, tuple(cleaning.cuts(request.headers, rules)), tail, again)
 
 
 class Names(NamedTuple):
@@ -64,11 +67,10 @@ class Names(NamedTuple):
     pseudonym: bytes
 
 
-def errand(onward: Onward, method: str, target: bytes, block: bytes, identity: bytes) -> Errand:
-    """The errand of a request with these lines, for whoever ``identity`` says."""
-    kept = b"".join([block[start:end] for start, end in onward.cuts])
-    head = b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (method.encode(), target, kept, onward.tail, identity)
-    return onward.errand._replace(head=head)
+def head(onward: Onward, target: bytes, block: bytes, identity: bytes) -> bytes:
+    """The head of a request with these lines, for whoever ``identity`` says."""
+    kept = [block[start:end] for start, end in onward.cuts]
+    return b"".join([onward.start, target, b" HTTP/1.1\r\n", *kept, onward.tail, identity, b"\r\n"])
 
 
 def _upgrade(request: Request, headers: Mapping[bytes, bytes], app: CompiledApp) -> tuple[bytes, bytes]:

@@ -41,7 +41,7 @@ class Client(Protocol):
 
     def take(self, request: Request, patron: Sidecar) -> None: ...
     def wait(self, until: Coroutine[Any, Any, None]) -> None: ...
-    def send(self, errand: Errand) -> None: ...
+    def send(self, errand: Errand, head: bytes) -> None: ...
     def say(self, reply: Reply) -> None: ...
     def end(self, decision: Decision | None) -> None: ...
     def shutdown(self) -> None: ...
@@ -106,11 +106,11 @@ class Sidecar(ForwardAuth):
         reply = self.again(known, uri) if known is not None else None
         if known is None or reply is None:
             return False
-        client, request = home.client(self.carrier), known.request
-        client.take(Request(request.method, uri, "1.1", [], block, closes=known.more.closes), self)
+        client, plan = home.client(self.carrier), known.more
+        client.take(plan.again, self)
         if reply.status == 200:
-            self._open[client] = Right(next(self._numbers), request, uri, None, known.standing)
-            client.send(onward.errand(known.more, request.method, uri, block, reply.raw))
+            self._open[client] = Right(next(self._numbers), known.request, uri, None, known.standing)
+            client.send(plan.errand, onward.head(plan, uri, block, reply.raw))
         else:
             client.say(reply)
         return True
@@ -161,7 +161,7 @@ class Sidecar(ForwardAuth):
             self._remember(request, asked, plan, peer)
         kept, shown = reduced(asked.request), rights.without_tokens(asked.shown)
         self._open[client] = Right(next(self._numbers), kept, request.target, shown, None)
-        client.send(onward.errand(plan, request.method, request.target, request.block, lines(reply.headers)))
+        client.send(plan.errand, onward.head(plan, request.target, request.block, lines(reply.headers)))
 
     def _remember(self, request: Request, asked: Asked, plan: Onward, peer: Peer) -> None:
         if len(request.block) <= LONGEST_KEPT:

@@ -28,12 +28,11 @@ class Request(NamedTuple):
 
 
 class Errand(NamedTuple):
-    """Where a request goes (an address in its normal form), and its head, whole and written anew. ``repeatable``: asking
-    twice does what asking once does. ``key`` is that of a WebSocket's handshake, ``upgrade`` any other protocol that may
-    be spoken from then on; ``trailers``: the client takes them."""
+    """Where a request goes (an address in its normal form). ``repeatable``: asking twice does what asking once does.
+    ``key`` is that of a WebSocket's handshake, ``upgrade`` any other protocol that may be spoken from then on;
+    ``trailers``: the client takes them."""
 
     upstream: str
-    head: bytes
     repeatable: bool = False
     key: bytes = b""
     upgrade: bytes = b""

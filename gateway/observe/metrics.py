@@ -20,12 +20,18 @@ from gateway.storage.pool import Store
 
 class Metrics:
     """The numbers of this process, and what a scrape gets. ``seats`` is the directory that the workers of one replica
-    share; None where this process is the only one."""
+    share; None where this process is the only one. ``carried`` are the numbers of proxy mode."""
 
     def __init__(
-        self, cache: Cache, store: Store, ear: Ear, clock: Callable[[], float], seats: Path | None = None
+        self,
+        cache: Cache,
+        store: Store,
+        ear: Ear,
+        clock: Callable[[], float],
+        seats: Path | None = None,
+        carried: Callable[[], Numbers] = dict,
     ) -> None:
-        self._cache, self._store, self._ear, self._clock = cache, store, ear, clock
+        self._cache, self._store, self._ear, self._clock, self._carried = cache, store, ear, clock, carried
         self.recall = Durations()
         self.seat = Seat(seats, self.numbers) if seats else Alone(self.numbers)
 
@@ -51,6 +57,7 @@ class Metrics:
             "policy_revision": {"": state["policy"]},
             "workers": {"": 1},
             "workers_silent": {"": 0},
+            **self._carried(),
         }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import httptools
 
+from gateway import cleaning
 from gateway.model import Headers
 
 LONGEST = 64 * 1024
@@ -27,13 +28,16 @@ class BadAnswer(Exception):
 
 
 class Answer(NamedTuple):
-    """A head. ``headers`` have names as the app spelled them, ``fields`` in lower case."""
+    """A head. ``lines`` are what of it goes back to the client, each behind its line end; ``length`` is what it says of its
+    body. ``fields`` are its headers by lower-case name, unless it was read at a glance; ``repeats``: a name came twice."""
 
     status: int
     reason: bytes
-    headers: Headers
+    lines: bytes
     fields: Mapping[bytes, bytes]
+    length: int | None
     keeps_alive: bool
+    repeats: bool = False
 
 
 class Sized:
@@ -145,8 +149,8 @@ class Reading:
         """The end of the message."""
         self.complete = True
 
-    def head(self, raw: bytes) -> Answer:
-        """``raw`` as exactly one head."""
+    def head(self, raw: bytes, cookies: tuple[bytes, ...]) -> Answer:
+        """``raw`` as exactly one head; ``cookies`` are the names of ours, which no app may set."""
         self._feed(raw)
         status = self._parser.get_status_code()
         version = self._parser.get_http_version()
@@ -161,7 +165,9 @@ class Reading:
             raise BadAnswer("a transfer coding of another version of HTTP")
         about = fields.get(b"connection")
         keeps_alive = version == "1.1" if about is None else _keeps_alive(version, about)
-        return Answer(status, self.reason, self.headers, fields, keeps_alive)
+        lines = b"\r\n" + cleaning.outward(self.headers, cookies)[:-2]
+        repeats = len(fields) != len(self.headers)
+        return Answer(status, self.reason, lines, fields, _length(fields), keeps_alive, repeats)
 
     def content(self, data: bytes) -> bytes:
         """Content of a body in chunks. Bytes behind its end are seen in ``begun``."""
@@ -180,18 +186,26 @@ class Reading:
             self.begun = 2
 
 
-def body(answer: Answer, method: str, reading: Reading) -> Body:
-    """The body that such a head announces, to a request of this method (RFC 9112 section 6.3)."""
-    coding, length = answer.fields.get(b"transfer-encoding"), answer.fields.get(b"content-length")
-    if coding is not None and (length is not None or coding.lower() != b"chunked"):
-        raise BadAnswer("a length that can be read in two ways")
-    if length is not None and not (length.isdigit() and len(length) <= _LONGEST_LENGTH):
-        raise BadAnswer("a length that cannot be read")
+def body(answer: Answer, method: str, reading: Reading | None) -> Body:
+    """The body that such a head announces, to a request of this method (RFC 9112 section 6.3). ``reading`` is the parser's,
+    if it read the head."""
     if method == "HEAD" or answer.status in (204, 304):
         return Sized(0)
-    if coding is not None:
-        return Chunks(reading)
-    return UntilEnd() if length is None else Sized(int(length))
+    if answer.length is not None:
+        return Sized(answer.length)
+    return Chunks(reading) if reading is not None and b"transfer-encoding" in answer.fields else UntilEnd()
+
+
+def _length(fields: Mapping[bytes, bytes]) -> int | None:
+    """What a Content-Length says; BadAnswer where it says nothing, or not alone."""
+    coding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
+    if coding is not None and (length is not None or coding.lower() != b"chunked"):
+        raise BadAnswer("a length that can be read in two ways")
+    if length is None:
+        return None
+    if not length.isdigit() or len(length) > _LONGEST_LENGTH:
+        raise BadAnswer("a length that cannot be read")
+    return int(length)
 
 
 def _keeps_alive(version: str, about: bytes) -> bool:

@@ -57,6 +57,9 @@ class Deadlines(Protocol):
     def set(self, awaited: Downstream, seconds: float) -> None:
         """In so many seconds."""
 
+    def roughly(self, awaited: Downstream, seconds: float) -> None:
+        """About then."""
+
     def clear(self, awaited: Downstream) -> None:
         """It came."""
 
@@ -69,11 +72,10 @@ class Downstream(asyncio.Protocol):
         transport: asyncio.Transport,
         home: Home,
         deadlines: Deadlines,
-        cookies: writing.Cookies,
         pools: Callable[[str], Pool],
     ) -> None:
         self.transport = transport
-        self._home, self._deadlines, self._cookies, self._pools = home, deadlines, cookies, pools
+        self._home, self._deadlines, self._pools = home, deadlines, pools
         self._patron: Patron | None = None
         self._errand: Errand | None = None
         self._pool: Pool | None = None
@@ -81,7 +83,7 @@ class Downstream(asyncio.Protocol):
         self._upstream: Upstream | None = None
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Tunnel | None = None
-        self._rest = b""
+        self._rest = self._head = b""
         self._method, self._stage = "", _HELD
         self._old = self._closes = self._stays = self._chunked = self._paused = False
 
@@ -101,15 +103,15 @@ class Downstream(asyncio.Protocol):
         """Something has to be known first; it ends with the client."""
         self._task = asyncio.get_running_loop().create_task(until)
 
-    def send(self, errand: Errand) -> None:
-        """Have this carried."""
-        self._errand, pool = errand, self._pools(errand.upstream)
+    def send(self, errand: Errand, head: bytes) -> None:
+        """Have this carried; ``head`` is whole, and written anew."""
+        self._errand, self._head, pool = errand, head, self._pools(errand.upstream)
         self._pool = pool
         upstream = pool.take(fresh=not errand.repeatable or self._upload is not None)
         if upstream is None:
-            self.wait(self._connect(pool, errand))
+            self.wait(self._connect(pool))
         else:
-            self._start(upstream, pool, errand)
+            self._start(upstream, pool)
 
     def say(self, reply: Reply) -> None:
         """Answer this instead."""
@@ -184,7 +186,7 @@ class Downstream(asyncio.Protocol):
     def informed(self, answer: Answer) -> None:
         """Interim answers are for clients that know them (RFC 9110 section 15.2)."""
         if not self._old:
-            self.transport.write(writing.interim(answer, self._cookies))
+            self.transport.write(writing.head(answer, b""))
 
     def answered(self, answer: Answer, body: Body, piece: bytes) -> None:
         """The head, and what has come with it."""
@@ -193,8 +195,8 @@ class Downstream(asyncio.Protocol):
             self._deadlines.clear(self)
         self._closes = self._closes or self._is_uploading()
         self._chunked = body.length is None and not self._old
-        framing = writing.framing(answer, body, self._method, chunked=self._chunked)
-        head = writing.head(answer, framing, self._cookies, closes=self._closes)
+        about = writing.framing(answer, body, self._method, chunked=self._chunked)
+        head = writing.head(answer, about + b"Connection: close\r\n" if self._closes else about)
         if len(piece) > _LARGE:
             self.transport.write(head)
             self.piece(piece)
@@ -220,7 +222,7 @@ class Downstream(asyncio.Protocol):
             return
         if writing.is_switch(errand, answer):
             self._deadlines.clear(self)
-            self.transport.write(writing.switching(answer, self._cookies))
+            self.transport.write(writing.switching(answer))
             self._open_tunnel(upstream, framed=bool(errand.key), rest=rest)
         else:
             self._fail(BadHandshake())
@@ -230,26 +232,26 @@ class Downstream(asyncio.Protocol):
         upstream, self._upstream, errand, pool = self._upstream, None, self._errand, self._pool
         stale = upstream is not None and upstream.used and not upstream.heard
         if errand is not None and pool is not None and stale and errand.repeatable and self._upload is None:
-            self.wait(self._connect(pool, errand))
+            self.wait(self._connect(pool))
         else:
             self._fail(error)
 
     # How it is done ---------------------------------------------------------------------------------------------------
 
-    async def _connect(self, pool: Pool, errand: Errand) -> None:
+    async def _connect(self, pool: Pool) -> None:
         try:
             upstream = await pool.open()
         except UpstreamFailed as error:
             self._fail(error)
         else:
             self._task = None
-            self._start(upstream, pool, errand)
+            self._start(upstream, pool)
 
-    def _start(self, upstream: Upstream, pool: Pool, errand: Errand) -> None:
+    def _start(self, upstream: Upstream, pool: Pool) -> None:
         self._upstream, self._stage = upstream, _ASKED
         if pool.terms.answer:
-            self._deadlines.set(self, pool.terms.answer)
-        upstream.begin(self, self._method, errand.head)
+            self._deadlines.roughly(self, pool.terms.answer)
+        upstream.begin(self, self._method, self._head)
         if self._paused:
             upstream.pause()
         if self._upload is not None:
@@ -283,6 +285,7 @@ class Downstream(asyncio.Protocol):
     def _open_tunnel(self, upstream: Upstream, *, framed: bool, rest: bytes) -> None:
         come, self._rest = self._rest, b""
         self._errand = self._upstream = None
+        self._head = b""
         self._tunnel = Tunnel(self.transport, upstream.release(), framed=framed, closed=self._tunnel_closed)
         self._tunnel.start(come, rest)
 
@@ -338,9 +341,11 @@ class Downstream(asyncio.Protocol):
     def _finish(self, *, closes: bool) -> None:
         """The exchange is over: the connection goes on, or ends."""
         lingers = self._is_uploading()
-        self._deadlines.clear(self)
+        if self._stage is not _ANSWERING:
+            self._deadlines.clear(self)
         self._tell_patron()
         self._errand = self._upload = self._task = None
+        self._head = b""
         if lingers:
             self._linger()
         elif closes:

@@ -43,11 +43,19 @@ class Deadlines(Protocol):
 
 
 class Pool:
-    """Those of the app at ``place``. ``tls`` makes the context of an https connection."""
+    """Those of the app at ``place``. ``tls`` makes the context of an https connection; ``cookies`` are the names of
+    ours, which the app may not set."""
 
-    def __init__(self, place: Place, terms: Terms, deadlines: Deadlines, tls: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(
+        self,
+        place: Place,
+        terms: Terms,
+        deadlines: Deadlines,
+        tls: Callable[[], ssl.SSLContext],
+        cookies: tuple[bytes, ...],
+    ) -> None:
         self.place, self.terms = place, terms
-        self._deadlines, self._tls = deadlines, tls
+        self._deadlines, self._tls, self._cookies = deadlines, tls, cookies
         self._breaker = Breaker()
         self._idle: list[Upstream] = []
         self._all: set[Upstream] = set()
@@ -109,7 +117,7 @@ class Pool:
             upstream.abort()
 
     async def _connect(self) -> Upstream:
-        upstream = Upstream(self)
+        upstream = Upstream(self, self._cookies)
         try:
             async with asyncio.timeout(self.terms.connect):
                 await self._dial(upstream)

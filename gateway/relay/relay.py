@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from gateway import addresses
 from gateway.deadlines import Deadlines
+from gateway.errors import CannotStart
 from gateway.relay.downstream import Downstream
 from gateway.relay.parties import Home
 from gateway.relay.pool import Pool, Terms
@@ -21,19 +21,21 @@ class Relay:
 
     def __init__(self, terms: Terms, cookies: tuple[bytes, ...], authorities: Path | None) -> None:
         self._terms, self._cookies = terms, cookies
-        self._tls = _trusting(authorities)
+        self._tls = cache(lambda: trusting(authorities))  # the system's take a while to read; few apps need them
+        if authorities is not None:
+            self._tls()
         self._pools: dict[str, Pool] = {}
         self._deadlines: Deadlines | None = None
 
     def client(self, transport: asyncio.Transport, home: Home) -> Downstream:
         """The client's side of a connection whose ``home`` is a door."""
-        return Downstream(transport, home, self._due(), self._cookies, self.pool)
+        return Downstream(transport, home, self._due(), self.pool)
 
     def pool(self, upstream: str) -> Pool:
         """The connections to this app, in the normal form of its address."""
         pool = self._pools.get(upstream)
         if pool is None:
-            pool = Pool(addresses.place(upstream), self._terms, self._due(), self._tls)
+            pool = Pool(addresses.place(upstream), self._terms, self._due(), self._tls, self._cookies)
             self._pools[upstream] = pool
         return pool
 
@@ -49,15 +51,15 @@ class Relay:
         return self._deadlines
 
 
-def _trusting(authorities: Path | None) -> Callable[[], ssl.SSLContext]:
-    """Certificates and names are verified (RFC 9110 section 4.3.4), by a context that is made when it is first needed."""
-
-    @cache
-    def context() -> ssl.SSLContext:
-        made = ssl.create_default_context()
-        if authorities is not None:
-            made.load_verify_locations(authorities)
-        made.set_alpn_protocols(["http/1.1"])
-        return made
-
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """How https apps are met: certificates and names are verified (RFC 9110 section 4.3.4); CannotStart where the file
+    cannot be used."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if authorities is not None:
+        try:
+            context.load_verify_locations(authorities)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror or type(error).__name__
+            raise CannotStart(f"{authorities} cannot be used as upstream.ca_file: {reason}") from None
     return context

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.errors import ClosedEarly, Garbled, UpstreamFailed
-from gateway.relay import answers
+from gateway.relay import answers, glance
 from gateway.relay.answers import Answer, BadAnswer, Body, Reading
 
 
@@ -55,8 +55,8 @@ class Upstream(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, home: Home, cookies: tuple[bytes, ...]) -> None:
+        self._home, self._cookies = home, cookies
         self._taker: Taker | None = None
         self._body: Body | None = None
         self._begun = b""
@@ -148,9 +148,12 @@ class Upstream(asyncio.Protocol):
             if end < len(answers.END):
                 self._wait_for_more(data)
                 return
-            self._begun, reading = b"", Reading()
-            answer = reading.head(data[:end])
-            data = data[end:]
+            self._begun, reading = b"", None
+            head, data = data[:end], data[end:]
+            answer = glance.read(head, self._cookies)
+            if answer is None:
+                reading = Reading()
+                answer = reading.head(head, self._cookies)
             if answer.status >= 200:
                 self._take_answer(taker, answer, reading, data)
                 return
@@ -164,7 +167,7 @@ class Upstream(asyncio.Protocol):
             raise BadAnswer("a head that is too long")
         self._begun = data
 
-    def _take_answer(self, taker: Taker, answer: Answer, reading: Reading, data: bytes) -> None:
+    def _take_answer(self, taker: Taker, answer: Answer, reading: Reading | None, data: bytes) -> None:
         body = self._body = answers.body(answer, self._method, reading)
         self._keeps = answer.keeps_alive
         if body.ended:

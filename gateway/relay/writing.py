@@ -8,25 +8,17 @@ from gateway import cleaning, handshakes
 from gateway.messages.request import Errand
 from gateway.relay.answers import Answer, Body
 
-Cookies = tuple[bytes, ...]
-_LINE = b"HTTP/1.1 %d %b\r\n%b%b\r\n"
+_LINE = b"HTTP/1.1 %d %b%b\r\n%b\r\n"
 
 
-def head(answer: Answer, framing: bytes, cookies: Cookies, *, closes: bool) -> bytes:
-    """The head of an answer."""
-    about = framing + b"Connection: close\r\n" if closes else framing
-    return _LINE % (answer.status, answer.reason, cleaning.outward(answer.headers, cookies), about)
+def head(answer: Answer, about: bytes) -> bytes:
+    """The head of an answer, with what is said ``about`` its body and its connection."""
+    return _LINE % (answer.status, answer.reason, answer.lines, about)
 
 
-def interim(answer: Answer, cookies: Cookies) -> bytes:
-    """The head of a 1xx."""
-    return _LINE % (answer.status, answer.reason, cleaning.outward(answer.headers, cookies), b"")
-
-
-def switching(answer: Answer, cookies: Cookies) -> bytes:
+def switching(answer: Answer) -> bytes:
     """The head of a 101."""
-    about = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.fields[b"upgrade"]
-    return _LINE % (101, b"Switching Protocols", cleaning.outward(answer.headers, cookies), about)
+    return head(answer, b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.fields[b"upgrade"])
 
 
 def framing(answer: Answer, body: Body, method: str, *, chunked: bool) -> bytes:
@@ -34,8 +26,8 @@ def framing(answer: Answer, body: Body, method: str, *, chunked: bool) -> bytes:
     if chunked:
         return b"Transfer-Encoding: chunked\r\n"
     if method == "HEAD" or answer.status in (204, 304):
-        length = answer.fields.get(b"content-length") if answer.status != 204 else None
-        return b"" if length is None else b"Content-Length: %b\r\n" % length
+        length = answer.length if answer.status != 204 else None
+        return b"" if length is None else b"Content-Length: %d\r\n" % length
     return b"" if body.length is None else b"Content-Length: %d\r\n" % body.length
 
 
@@ -53,7 +45,7 @@ def is_switch(errand: Errand, answer: Answer) -> bool:
     """Whether this 101 says what the client asked for (RFC 6455 section 4.1, RFC 9110 section 7.8)."""
     fields = answer.fields
     tokens = {token.strip(b" \t").lower() for token in fields.get(b"connection", b"").split(b",")}
-    if b"upgrade" not in tokens or len(fields) != len(answer.headers):
+    if b"upgrade" not in tokens or answer.repeats:
         return False
     protocol = fields.get(b"upgrade", b"").lower()
     if errand.key:

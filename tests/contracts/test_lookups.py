@@ -33,6 +33,7 @@ APPS = (
         preflight="pass",
         origins=("https://x.example.com",),
         headers=(("X-Id", "{user}"), ("X-Mail", "{email}")),
+        upgrades=("tcp",),
     ),
     App("notes", "Notes", ("notes.example.com",), (Rule("deny"),)),
 )

@@ -100,7 +100,12 @@ def test_a_protocol_is_called_as_the_door_expects(name: str) -> None:
 
 def test_the_door_overrides_nothing_that_is_not_there() -> None:
     """A hook that was renamed would not be called any more, and nothing would say so."""
-    own = {name for name in vars(FrontProtocol) if not name.startswith("_")} - {"expired", "divert", "give_back", "resume"}
+    own = {name for name in vars(FrontProtocol) if not name.startswith("_")} - {
+        "expired",
+        "divert",
+        "give_back",
+        "resume",
+    }
     assert own <= set(METHODS)
 
 

@@ -56,7 +56,11 @@ PAGES: dict[str, dict[str, Any]] = {
     "continue.html": {"url": "https://photos.example.com/", "app_title": "Immich"},
     "message.html": MESSAGE,
     "denied.html": DENIED,
-    "unanswered.html": {"title": "Immich does not answer", "reason": "The app cannot be reached.", "request_id": "7f3a9c21d0"},
+    "unanswered.html": {
+        "title": "Immich does not answer",
+        "reason": "The app cannot be reached.",
+        "request_id": "7f3a9c21d0",
+    },
 }
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
 LAYOUT = "base.html"

@@ -1,0 +1,45 @@
+"""Heads of answers that are read at a glance: visible ASCII, ``Name: value`` with one space, and only the ordinary of what
+decides where an answer ends and what becomes of its connection.
+
+Pure. Such a head has one reading in every parser, and its lines go back as they came but for those that are taken out. Any
+other (None) is for the parser (``answers``), which says the same of these: a test compares them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gateway.relay.answers import Answer
+
+_HEAD = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9]) ((?:[!-~][ -~]*+)?)"
+    rb"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++: [!-~](?:[ -~]*[!-~])?){0,100}+)\r\n\r\n"
+)
+"""Status, reason, and the lines, each behind its line end."""
+_ABOUT = re.compile(
+    rb"\r\n(content.length|connection|set.cookie|keep.alive|transfer.encoding|te|trailer|upgrade|http2.settings|alt.svc"
+    rb"|proxy.[^:]*+): ([^\r]*+)",
+    re.IGNORECASE,
+)
+"""What is not simply passed on, in every spelling that ``cleaning`` takes for it, and a few that it does not."""
+
+
+def read(head: bytes, cookies: tuple[bytes, ...]) -> Answer | None:
+    """``head`` with its final empty line. ``cookies`` are the names of ours, which no app may set."""
+    plain = _HEAD.fullmatch(head)
+    if plain is None:
+        return None
+    status, reason, lines = plain.groups()
+    kept, at, length = [], 0, None
+    for found in _ABOUT.finditer(lines):
+        name, value = found[1].lower(), found[2]
+        if name == b"set-cookie" and not any(cookie in value for cookie in cookies):
+            continue
+        if name == b"content-length" and length is None and value.isdigit() and len(value) < 19:
+            length = int(value)
+        elif name != b"keep-alive" and (name != b"connection" or value.lower() != b"keep-alive"):
+            return None
+        kept.append(lines[at : found.start()])
+        at = found.end()
+    kept.append(lines[at:])
+    return Answer(int(status), reason, b"".join(kept), {}, length, True)

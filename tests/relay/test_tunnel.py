@@ -44,7 +44,7 @@ turn = partial(asyncio.sleep, 0)
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
+def run(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Run:
     """Runs a test to its end, and fails it for whatever a loop would only have logged."""
 
     def until_done(work: Coroutine[Any, Any, None]) -> None:
@@ -57,6 +57,7 @@ def run(request: pytest.FixtureRequest) -> Run:
         with asyncio.Runner(loop_factory=request.param) as runner:
             runner.run(bounded())
         assert failed == []
+        assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
     return until_done
 
@@ -381,6 +382,8 @@ def test_who_does_not_hang_up_behind_a_close_frame_is_left(run: Run) -> None:
             await between.over()
             assert closing(await between.client.read()) == Close(1008, "over")
             assert closing(await between.app.read()) == Close(1001, "")
+            for writer in (between.client_writer, between.app_writer):  # by no reset, which could have overtaken that
+                assert writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
     run(scene())
 
@@ -402,7 +405,7 @@ def test_a_frame_that_does_not_end_is_cut_off_and_looks_cut_off(run: Run, who: s
 
 
 @pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("leave", [asyncio.StreamWriter.close, reset])
+@pytest.mark.parametrize("leave", [asyncio.StreamWriter.write_eof, asyncio.StreamWriter.close, reset])
 def test_who_leaves_within_the_last_frame_takes_the_other_along(
     run: Run, leave: Callable[[asyncio.StreamWriter], None]
 ) -> None:
@@ -471,7 +474,10 @@ def test_a_side_that_has_ended_is_told_nothing_more(run: Run) -> None:
         async with line() as between:
             between.to_app.write_eof()
             assert await between.app.read() == b""
+            earlier = between.tunnel._timer
+            assert earlier is not None
             between.tunnel.end(1008, "over")
+            assert earlier.cancelled()
             assert closing(await between.client.read()) == Close(1008, "over")
             between.to_client.close()
             await between.over()
@@ -529,6 +535,21 @@ def test_what_has_come_before_an_end_is_delivered_however_slowly_it_is_taken(run
     run(scene())
 
 
+@pytest.mark.usefixtures("patient")
+def test_what_is_taken_slowly_moves(run: Run) -> None:
+    async def scene() -> None:
+        async with line(before=lambda client, _: client.write(b"x" * 20 * MEGABYTE)) as between:
+            between.to_app.write_eof()
+            assert await between.app.read() == b""
+            before, left = between.tunnel._moved(), between.client_side.waiting
+            while between.client_side.waiting == left:
+                await between.client.readexactly(65536)
+            _look(between.tunnel, before)
+            assert between.tunnel._timer is not None
+
+    run(scene())
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("framed", [True, False])
 def test_a_half_open_tunnel_in_which_nothing_moves_is_cut_off(run: Run, framed: bool) -> None:
@@ -562,9 +583,10 @@ def test_a_half_open_tunnel_stays_while_something_moves(run: Run) -> None:
 
 
 def _look(looked_at: Tunnel, before: tuple[int, ...]) -> None:
-    """What its timer does, now."""
-    looked_at._stop_timer()
-    looked_at._look(before)
+    """What its timer does, now, if it has one."""
+    if looked_at._timer is not None:
+        looked_at._timer.cancel()
+        looked_at._look(before)
 
 
 @pytest.mark.usefixtures("patient")
@@ -596,6 +618,24 @@ def test_what_an_app_said_before_its_end_is_delivered_though_it_breaks_off_then(
             read = await _size(between.client, 20 * MEGABYTE)
             between.to_app.write(b"are you there?")
             assert read + await _size(between.client) == 20 * MEGABYTE + 7
+            between.to_app.close()
+            await between.over()
+
+    run(scene())
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_app_that_breaks_off_behind_its_end_does_not_leave_the_client_unread(run: Run) -> None:
+    """It had not taken what the client sends, so the client was not read."""
+
+    async def scene() -> None:
+        async with line() as between:
+            between.to_client.write_eof()
+            assert await between.client.read() == b""
+            between.to_app.write(b"x" * 20 * MEGABYTE)
+            await until(lambda: not between.client_side.transport.is_reading())
+            reset(between.app_writer)
+            await between.to_app.drain()
             between.to_app.close()
             await between.over()
 
@@ -722,20 +762,37 @@ async def _bounded(writer: asyncio.StreamWriter, reader: asyncio.StreamReader, s
 
 
 @pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("size", [1, 30_000, 20 * MEGABYTE])
-def test_a_client_that_already_takes_no_more_is_sent_no_more(run: Run, size: int) -> None:
-    """Its transport said so to whoever had it before."""
+@pytest.mark.parametrize("piece", [0, 100, 30_000, 20 * MEGABYTE])
+def test_a_client_that_already_takes_no_more_is_sent_no_more(run: Run, piece: int) -> None:
+    """Its transport said so to whoever had it before, or did not because it was not that much."""
+    sent = 0
+
+    def fill(client: asyncio.Transport, _: asyncio.Transport) -> None:
+        nonlocal sent
+        while piece and not client.get_write_buffer_size():
+            client.write(b"x" * piece)
+            sent += piece
 
     async def scene() -> None:
-        async with line(before=lambda client, app: client.write(b"x" * size)) as between:
-            between.to_client.write(b"y" * 50 * MEGABYTE)
-            if size > MEGABYTE:
-                assert not between.app_side.transport.is_reading()
-                assert between.client_side.waiting <= size
-            assert await between.client.readexactly(size) == b"x" * size
-            await until(lambda: not between.app_side.transport.is_reading())
+        async with line(before=fill) as between:
+            between.to_client.write(b"y" * 20 * MEGABYTE)
+            assert await _size(between.client, sent) == sent
+            if not piece:
+                await until(lambda: between.client_side.waiting > 0)
             assert between.client_side.waiting < MEGABYTE
-            assert await _size(between.client, 50 * MEGABYTE) == 50 * MEGABYTE
+            assert await between.client.readexactly(20 * MEGABYTE) == b"y" * 20 * MEGABYTE
+
+    run(scene())
+
+
+@pytest.mark.usefixtures("patient")
+def test_nothing_is_added_to_what_a_client_has_not_taken(run: Run) -> None:
+    async def scene() -> None:
+        async with line(before=lambda client, _: client.write(b"x" * 20 * MEGABYTE)) as between:
+            between.to_client.write(b"y" * MEGABYTE)
+            assert not between.app_side.transport.is_reading()
+            assert between.client_side.waiting <= 20 * MEGABYTE
+            assert await between.client.readexactly(21 * MEGABYTE) == b"x" * 20 * MEGABYTE + b"y" * MEGABYTE
 
     run(scene())
 

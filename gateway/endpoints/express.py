@@ -32,6 +32,7 @@ from gateway.messages import plain
 from gateway.messages.heads import LONGEST
 from gateway.messages.request import Request
 from gateway.model import Question, Reply
+from gateway.outbox import Outbox
 
 KEEP_ALIVE = 125
 """Seconds; longer than proxies keep their idle connections (Go 90, Caddy 120), so that they close first."""
@@ -54,6 +55,7 @@ class Hall:
         self.familiar = Familiar[Manner]()
         self.deadlines: Deadlines = app_state.setdefault(DEADLINES, Deadlines(self.loop))
         self.keep_alive: float = config.timeout_keep_alive
+        self.outbox = Outbox(self.loop)
         self._said: object = None
         self._heads: dict[int, bytes] = {}
 
@@ -128,6 +130,7 @@ class ExpressProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn ends: there is never an answer under way in here, but perhaps in the relay."""
+        self._hall.outbox.flush()
         if self._client is not None and self._is_away():
             self._client.shutdown()
         else:
@@ -190,12 +193,14 @@ class ExpressProtocol(asyncio.Protocol):
         return True
 
     def _say(self, reply: Reply, method: str, closes: bool) -> None:
-        hall = self._hall
-        self.transport.write(self.words(reply, method == "HEAD", closes))
+        hall, words = self._hall, self.words(reply, method == "HEAD", closes)
         hall.server_state.total_requests += 1
         self._idle_since = hall.deadlines.now
         if closes:
+            self.transport.write(words)
             self.transport.close()
+        else:
+            hall.outbox.write(self.transport, words)
 
     # For hosts that the gateway carries ------------------------------------------------------------------------------
 
@@ -204,6 +209,11 @@ class ExpressProtocol(asyncio.Protocol):
         if self._client is None:
             self._client = carrier.client(self.transport, self)
         return self._client
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where whole messages go."""
+        return self._hall.outbox
 
     def words(self, reply: Reply, is_head: bool, closes: bool) -> bytes:
         """A reply as it stands in a message."""

@@ -35,7 +35,7 @@ class Onward(NamedTuple):
 
     errand: Errand
     start: bytes
-    cuts: tuple[tuple[int, int], ...]
+    cuts: tuple[slice, ...]
     tail: bytes
     again: Request
 
@@ -57,7 +57,8 @@ def plan(request: Request, asked: AccessRequest, app: CompiledApp, origin: Origi
     errand = Errand(app.upstream, repeatable, key, upgrade, trailers)
     again = Request(request.method, b"", "1.1", [], b"", closes=request.closes)
     start = request.method.encode() + b" "
-    return Onward(errand, start, tuple(cleaning.cuts(request.headers, rules)), tail, again)
+    cuts = tuple(slice(first, end) for first, end in cleaning.cuts(request.headers, rules))
+    return Onward(errand, start, cuts, tail, again)
 
 
 class Names(NamedTuple):
@@ -69,8 +70,8 @@ class Names(NamedTuple):
 
 def head(onward: Onward, target: bytes, block: bytes, identity: bytes) -> bytes:
     """The head of a request with these lines, for whoever ``identity`` says."""
-    kept = [block[start:end] for start, end in onward.cuts]
-    return b"".join([onward.start, target, b" HTTP/1.1\r\n", *kept, onward.tail, identity, b"\r\n"])
+    _, start, cuts, tail, _ = onward
+    return b"".join([start, target, b" HTTP/1.1\r\n", *map(block.__getitem__, cuts), tail, identity, b"\r\n"])
 
 
 def _upgrade(request: Request, headers: Mapping[bytes, bytes], app: CompiledApp) -> tuple[bytes, bytes]:

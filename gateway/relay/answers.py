@@ -189,11 +189,16 @@ class Reading:
 def body(answer: Answer, method: str, reading: Reading | None) -> Body:
     """The body that such a head announces, to a request of this method (RFC 9112 section 6.3). ``reading`` is the parser's,
     if it read the head."""
-    if method == "HEAD" or answer.status in (204, 304):
+    if not has_body(answer.status, method):
         return Sized(0)
     if answer.length is not None:
         return Sized(answer.length)
     return Chunks(reading) if reading is not None and b"transfer-encoding" in answer.fields else UntilEnd()
+
+
+def has_body(status: int, method: str) -> bool:
+    """Whether an answer has a body at all, whatever its head says of one."""
+    return method != "HEAD" and status not in (204, 304)
 
 
 def _length(fields: Mapping[bytes, bytes]) -> int | None:

@@ -21,7 +21,7 @@ from gateway.messages.heads import BadMessage, TooSlow
 from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
 from gateway.relay import uploads, writing
-from gateway.relay.answers import Answer, Body
+from gateway.relay.answers import Answer
 from gateway.relay.parties import Home, Patron
 from gateway.relay.pool import Pool
 from gateway.relay.tunnel import Tunnel
@@ -74,7 +74,7 @@ class Downstream(asyncio.Protocol):
         deadlines: Deadlines,
         pools: Callable[[str], Pool],
     ) -> None:
-        self.transport = transport
+        self.transport, self.outbox = transport, home.outbox
         self._home, self._deadlines, self._pools = home, deadlines, pools
         self._patron: Patron | None = None
         self._errand: Errand | None = None
@@ -188,14 +188,24 @@ class Downstream(asyncio.Protocol):
         if not self._old:
             self.transport.write(writing.head(answer, b""))
 
-    def answered(self, answer: Answer, body: Body, piece: bytes) -> None:
+    def whole(self, answer: Answer, content: bytes) -> None:
+        """All of an answer."""
+        self._upstream, closes = None, self._closes or self._is_uploading()
+        words = writing.whole(answer, content, closes=closes)
+        if closes:
+            self.transport.write(words)
+        else:
+            self.outbox.write(self.transport, words)
+        self._finish(closes=closes)
+
+    def answered(self, answer: Answer, length: int | None, piece: bytes) -> None:
         """The head, and what has come with it."""
         self._stage = _ANSWERING
         if not self._paused:
             self._deadlines.clear(self)
         self._closes = self._closes or self._is_uploading()
-        self._chunked = body.length is None and not self._old
-        about = writing.framing(answer, body, self._method, chunked=self._chunked)
+        self._chunked = length is None and not self._old
+        about = writing.framing(answer, chunked=self._chunked)
         head = writing.head(answer, about + b"Connection: close\r\n" if self._closes else about)
         if len(piece) > _LARGE:
             self.transport.write(head)
@@ -251,7 +261,7 @@ class Downstream(asyncio.Protocol):
         self._upstream, self._stage = upstream, _ASKED
         if pool.terms.answer:
             self._deadlines.roughly(self, pool.terms.answer)
-        upstream.begin(self, self._method, self._head)
+        upstream.begin(self, self._method, self._head, more=self._upload is not None)
         if self._paused:
             upstream.pause()
         if self._upload is not None:
@@ -343,9 +353,11 @@ class Downstream(asyncio.Protocol):
         lingers = self._is_uploading()
         if self._stage is not _ANSWERING:
             self._deadlines.clear(self)
-        self._tell_patron()
+        patron, self._patron = self._patron, None
         self._errand = self._upload = self._task = None
         self._head = b""
+        if patron is not None:
+            patron.finished(self)
         if lingers:
             self._linger()
         elif closes:

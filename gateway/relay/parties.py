@@ -8,6 +8,7 @@ from typing import Protocol
 from gateway.errors import UpstreamFailed
 from gateway.messages.heads import BadMessage
 from gateway.model import Decision, Reply
+from gateway.outbox import Outbox
 
 
 class Patron(Protocol):
@@ -27,7 +28,9 @@ class Patron(Protocol):
 
 
 class Home(Protocol):
-    """The door to which the client's connection belongs."""
+    """The door to which the client's connection belongs; whole messages go by its ``outbox``."""
+
+    outbox: Outbox
 
     def back(self, rest: bytes, stays: bool) -> None:
         """The exchange is over, and the connection goes on; ``rest`` has come already."""

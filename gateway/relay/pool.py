@@ -41,6 +41,9 @@ class Deadlines(Protocol):
     def set(self, awaited: Pool, seconds: float) -> None:
         """In so many seconds."""
 
+    def roughly(self, awaited: Pool, seconds: float) -> None:
+        """About then."""
+
 
 class Pool:
     """Those of the app at ``place``. ``tls`` makes the context of an https connection; ``cookies`` are the names of
@@ -93,7 +96,7 @@ class Pool:
     def back(self, upstream: Upstream) -> None:
         """Nobody uses it any more."""
         if not self._idle:
-            self._deadlines.set(self, self.terms.idle)
+            self._deadlines.roughly(self, self.terms.idle)
         upstream.idle_since = self._deadlines.now
         self._idle.append(upstream)
 

@@ -12,20 +12,25 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.errors import ClosedEarly, Garbled, UpstreamFailed
+from gateway.outbox import Outbox
 from gateway.relay import answers, glance
 from gateway.relay.answers import Answer, BadAnswer, Body, Reading
 
 
 class Taker(Protocol):
-    """Who asked, and takes the answer."""
+    """Who asked, and takes the answer; whole messages go by its ``outbox``."""
 
     transport: asyncio.Transport
+    outbox: Outbox
 
     def informed(self, answer: Answer) -> None:
         """An interim answer (1xx)."""
 
-    def answered(self, answer: Answer, body: Body, piece: bytes) -> None:
-        """The answer's head, with what has come of its body."""
+    def whole(self, answer: Answer, content: bytes) -> None:
+        """The answer, all of it; the connection is not this one's any more."""
+
+    def answered(self, answer: Answer, length: int | None, piece: bytes) -> None:
+        """The answer's head, with what has come of a body of this length (None: that is not known)."""
 
     def piece(self, data: bytes) -> None:
         """More of the body."""
@@ -64,11 +69,14 @@ class Upstream(asyncio.Protocol):
         self._keeps = self._paused = self.used = self.heard = False
         self.idle_since = 0.0
 
-    def begin(self, taker: Taker, method: str, head: bytes) -> None:
-        """Ask: ``head`` is the whole head of a request with this method."""
+    def begin(self, taker: Taker, method: str, head: bytes, *, more: bool) -> None:
+        """Ask: ``head`` is the whole head of a request with this method, and all of it unless a body is ``more``."""
         self._taker, self._method = taker, method
         self.heard = False
-        self.transport.write(head)
+        if more:
+            self.transport.write(head)
+        else:
+            taker.outbox.write(self.transport, head)
 
     def write(self, data: bytes) -> None:
         """More of the request's body."""
@@ -101,8 +109,8 @@ class Upstream(asyncio.Protocol):
         try:
             if self._body is not None:
                 self._more(taker, self._body, data)
-            else:
-                self._read_heads(taker, self._begun + data if self._begun else data)
+            elif self._begun or not self._takes_whole(taker, data):
+                self._read_heads(taker, self._begun + data)
         except BadAnswer as bad:
             self._fail(Garbled(str(bad)))
 
@@ -141,6 +149,17 @@ class Upstream(asyncio.Protocol):
 
     # What it means ----------------------------------------------------------------------------------------------------
 
+    def _takes_whole(self, taker: Taker, data: bytes) -> bool:
+        """Whether ``data`` is all of an ordinary answer, as most of them come."""
+        end = data.find(answers.END) + len(answers.END)
+        answer = glance.read(data[:end], self._cookies)
+        if answer is None or answer.length != len(data) - end or not answers.has_body(answer.status, self._method):
+            return False
+        self._taker = None
+        self._go_home()
+        taker.whole(answer, data[end:])
+        return True
+
     def _read_heads(self, taker: Taker, data: bytes) -> None:
         """Interim heads, until the one that counts."""
         while data and self._taker is taker:
@@ -170,14 +189,9 @@ class Upstream(asyncio.Protocol):
     def _take_answer(self, taker: Taker, answer: Answer, reading: Reading | None, data: bytes) -> None:
         body = self._body = answers.body(answer, self._method, reading)
         self._keeps = answer.keeps_alive
-        if body.ended:
-            self._keeps = self._keeps and not data
-            taker.answered(answer, body, b"")
-            self._finish(taker, body)
-        else:
-            piece = body.take(data) if data else b""
-            taker.answered(answer, body, piece)
-            self._finish_if_ended(taker, body)
+        piece = body.take(data)
+        taker.answered(answer, body.length, piece)
+        self._finish_if_ended(taker, body)
 
     def _more(self, taker: Taker, body: Body, data: bytes) -> None:
         piece = body.take(data)
@@ -193,14 +207,17 @@ class Upstream(asyncio.Protocol):
     def _finish(self, taker: Taker, body: Body) -> None:
         """The answer is complete: the connection goes home, or ends."""
         self._taker = self._body = None
-        self.used = True
-        if self._paused:
-            self.resume()
-        if self._keeps and not self.transport.is_closing():
-            self._home.back(self)
+        if self._keeps:
+            self._go_home()
         else:
             self.transport.abort()
         taker.ended(body.trailers)
+
+    def _go_home(self) -> None:
+        self.used = True
+        if self._paused:
+            self.resume()
+        self._home.back(self)
 
     def _fail(self, error: UpstreamFailed) -> None:
         taker, self._taker, self._body = self._taker, None, None

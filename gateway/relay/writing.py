@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gateway import cleaning, handshakes
 from gateway.messages.request import Errand
-from gateway.relay.answers import Answer, Body
+from gateway.relay.answers import Answer
 
 _LINE = b"HTTP/1.1 %d %b%b\r\n%b\r\n"
 
@@ -21,14 +21,20 @@ def switching(answer: Answer) -> bytes:
     return head(answer, b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.fields[b"upgrade"])
 
 
-def framing(answer: Answer, body: Body, method: str, *, chunked: bool) -> bytes:
-    """How long the body is. An answer that has none keeps the length that the app would have sent."""
+def framing(answer: Answer, *, chunked: bool) -> bytes:
+    """How long the body is, or would be: so say answers to HEAD, and 304."""
     if chunked:
         return b"Transfer-Encoding: chunked\r\n"
-    if method == "HEAD" or answer.status in (204, 304):
-        length = answer.length if answer.status != 204 else None
-        return b"" if length is None else b"Content-Length: %d\r\n" % length
-    return b"" if body.length is None else b"Content-Length: %d\r\n" % body.length
+    if answer.length is None or answer.status == 204:
+        return b""
+    return b"Content-Length: %d\r\n" % answer.length
+
+
+def whole(answer: Answer, content: bytes, *, closes: bool) -> bytes:
+    """An answer that has come whole."""
+    end = b"Connection: close\r\n\r\n" if closes else b"\r\n"
+    said = (answer.status, answer.reason, answer.lines, len(content), end, content)
+    return b"HTTP/1.1 %d %b%b\r\nContent-Length: %d\r\n%b%b" % said
 
 
 def chunk(data: bytes) -> bytes:

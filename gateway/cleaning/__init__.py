@@ -1,5 +1,5 @@
 """What goes on of a message's head: ``inward`` of a client's to an app, ``outward`` of an app's to a client, and what the
-gateway says of the ``origin``. Pure: names and values, no sockets, no sessions; ``names`` holds as data what is forbidden."""
+gateway says of the ``origin``. Pure: names and values, no sockets, no sessions; ``names`` holds what is forbidden."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is open, and by what right: WebSockets, events, long polls, downloads, uploads. What is no longer allowed ends.
 
-Everything open is looked at soon after each change that is heard, and once a second, because deadlines pass and hearing is
-lost without any news. A look compares what memory holds with what it held; only what differs is judged again, by memory or
+Everything open is looked at soon after a change that is heard, once for all that come together, and once a second, because
+deadlines pass and hearing is lost without any news. A look compares what memory holds with what it held; only what differs is judged again, by memory or
 by recall. Whatever cannot be judged in time ends too (fail closed).
 """
 
@@ -22,7 +22,8 @@ from gateway.services.recall import Recall
 from gateway.services.rights import Right
 
 logger = logging.getLogger("gateway.streams")
-EVERY = 1.0
+EVERY, SOON = 1.0, 0.05
+"""Seconds between two looks, and from a change to a look."""
 PATIENCE = 0.9
 """Seconds in which an open stream has to be found good again."""
 _AT_ONCE = 100
@@ -43,13 +44,13 @@ class Streams:
         self.open: dict[Stream, Right] = {}
         self.ended = 0
         self._cache, self._recall, self._clock = cache, recall, clock
-        self._due: asyncio.Handle | None = None
+        self._due: asyncio.TimerHandle | None = None
         self._judging: set[asyncio.Task[None]] = set()
 
     def changed(self) -> None:
-        """Something was heard: look at everything as soon as all of it has been."""
+        """Something was heard."""
         if self.open and self._due is None:
-            self._due = asyncio.get_running_loop().call_soon(self.look)
+            self._due = asyncio.get_running_loop().call_later(SOON, self.look)
 
     async def watch(self) -> None:
         """Look once a second, for ever."""
@@ -69,6 +70,8 @@ class Streams:
 
     def close(self) -> None:
         """Nothing is judged any more."""
+        if self._due is not None:
+            self._due.cancel()
         for task in self._judging:
             task.cancel()
 

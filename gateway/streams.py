@@ -1,8 +1,8 @@
 """What is open, and by what right: WebSockets, events, long polls, downloads, uploads. What is no longer allowed ends.
 
 Everything open is looked at soon after a change that is heard, once for all that come together, and once a second, because
-deadlines pass and hearing is lost without any news. A look compares what memory holds with what it held; only what differs is judged again, by memory or
-by recall. Whatever cannot be judged in time ends too (fail closed).
+deadlines pass and hearing is lost without any news. A look compares what memory holds with what it held; only what differs
+is judged again, by memory or by recall. Whatever cannot be judged in time ends too (fail closed).
 """
 
 from __future__ import annotations

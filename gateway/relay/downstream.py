@@ -9,19 +9,18 @@ client that goes away takes the app's connection with it.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from enum import Enum
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
+from gateway.deadlines import Deadlines
 from gateway.errors import BadHandshake, Silent, UpstreamFailed
 from gateway.messages.heads import BadMessage, TooSlow
 from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
 from gateway.relay import uploads, writing
 from gateway.relay.answers import Answer
+from gateway.relay.cutting import cut
 from gateway.relay.parties import Home, Patron
 from gateway.relay.pool import Pool
 from gateway.relay.tunnel import Tunnel
@@ -35,7 +34,6 @@ PATIENCE = 125.0
 """Seconds that a client may be silent within a body, and take nothing of an answer."""
 _LARGE = 64 * 1024
 """Bytes of a piece that is not copied behind its head."""
-_RESET = struct.pack("ii", 1, 0)
 _GOING_AWAY, _NOT_ALLOWED = 1001, 1008
 
 
@@ -49,19 +47,6 @@ class Stage(Enum):
 
 
 _HELD, _ASKED, _ANSWERING, _LINGERING = Stage  # an enumeration looks its members up
-
-
-class Deadlines(Protocol):
-    """Who tells when a time is over."""
-
-    def set(self, awaited: Downstream, seconds: float) -> None:
-        """In so many seconds."""
-
-    def roughly(self, awaited: Downstream, seconds: float) -> None:
-        """About then."""
-
-    def clear(self, awaited: Downstream) -> None:
-        """It came."""
 
 
 class Downstream(asyncio.Protocol):
@@ -336,12 +321,9 @@ class Downstream(asyncio.Protocol):
             task.cancel()
 
     def _cut_off(self) -> None:
-        """End what cannot be ended well: by a reset, which no client takes for an end."""
+        """End what cannot be ended well."""
         self._leave_app()
-        with suppress(OSError, AttributeError):
-            connection = self.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
+        cut(self.transport)
 
     def _tell_patron(self) -> None:
         patron, self._patron = self._patron, None

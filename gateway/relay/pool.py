@@ -11,9 +11,9 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from gateway.addresses import Place
+from gateway.deadlines import Deadlines
 from gateway.errors import Overloaded, Resting, SlowToConnect, Unreachable, Unverified, UpstreamFailed
 from gateway.relay.breaker import Breaker
 from gateway.relay.upstream import Upstream
@@ -31,18 +31,6 @@ class Terms:
     answer: float = 300.0
     idle: float = 4.0
     connections: int = 1000
-
-
-class Deadlines(Protocol):
-    """Who tells when a time is over."""
-
-    now: float
-
-    def set(self, awaited: Pool, seconds: float) -> None:
-        """In so many seconds."""
-
-    def roughly(self, awaited: Pool, seconds: float) -> None:
-        """About then."""
 
 
 class Pool:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.relay import frames
+from gateway.relay.cutting import cut
 from gateway.relay.frames import Frames
 
 GRACE = 1.0
@@ -27,7 +27,6 @@ may wait long for a long answer; but nobody who still takes part does nothing fo
 is over does not stay for whoever forgot it."""
 HIGH = 64 * 1024
 """Bytes in a write buffer from which on the other side is not read."""
-_RESET = struct.pack("ii", 1, 0)
 _ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """A peer that vanished is noticed after two minutes, where the system's own default is two hours."""
 
@@ -238,10 +237,9 @@ class Side(asyncio.Protocol):
         if self.lost:
             return
         if self.other.passes or self.waiting:
-            connection = self.transport.get_extra_info("socket")
-            with suppress(OSError, AttributeError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
+            cut(self.transport)
+        else:
+            self.transport.abort()
 
     def _pass_rest(self, followed: Frames, data: bytes) -> None:
         rest = data[: followed.boundary_in(data)]

@@ -6,12 +6,15 @@ Nothing answers by itself, so nothing has to be waited for but what the test its
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from asking import PATIENCE
 from databases import Cluster
@@ -177,8 +180,9 @@ class Ground:
         """For the relay it is so much later, once."""
 
         async def sweep() -> None:
-            found = self.served.gateway.relay._due()
-            found.sweep(asyncio.get_running_loop().time() + seconds)
+            found, now = self.served.gateway.relay._due(), asyncio.get_running_loop().time()
+            found.sweep(now + seconds)
+            found.now = now
 
         self.served.call(sweep())
 
@@ -190,6 +194,11 @@ def answers_still(ground: Ground) -> None:
         assert client.status() == 200
         assert client.rest() == (b"ok", True)
     ground.app.let_go()
+
+
+def nothing_broke(caplog: pytest.LogCaptureFixture) -> None:
+    """What a client or an app does wrong is no fault of the gateway: no traceback, no error."""
+    assert not [record for record in caplog.get_records("call") if record.exc_info or record.levelno >= logging.ERROR]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from databases import Cluster
-from relay.by_hand import CLOSED, Ground, Side, answers_still, standing
+from relay.by_hand import CLOSED, Ground, Side, answers_still, nothing_broke, standing
 
 EVIL = b"GET /smuggled HTTP/1.1\r\nHost: app.example.com\r\n\r\n"
 LENGTH = b"Content-Length: %d" % len(EVIL)
@@ -104,12 +104,13 @@ def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def ground(shared: Ground) -> Iterator[Ground]:
+def ground(shared: Ground, caplog: pytest.LogCaptureFixture) -> Iterator[Ground]:
     """Behind each test an honest request is answered, and nothing else has come to the app."""
     yield shared
     assert not shared.app.strangers()
     shared.app.let_go()
     answers_still(shared)
+    nothing_broke(caplog)
 
 
 def is_refused(client: Side, status: int = 400) -> None:

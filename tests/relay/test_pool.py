@@ -231,7 +231,7 @@ async def test_an_app_may_listen_at_a_unix_socket(tmp_path: Path) -> None:
         listener.bind(str(path))
         listener.listen()
         pool = Stand(f"unix:{path}").pool
-        (await pool.open()).write(b"hello")
+        (await pool.open()).transport.write(b"hello")
         with listener.accept()[0] as met:
             assert met.recv(5) == b"hello"
         pool.close()

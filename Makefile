@@ -24,7 +24,8 @@ format: $(VENV)/test.stamp
 
 # Bounded: a minute, or FUZZ_SECONDS. What it finds is written to .fuzz/; a crash is an exit code and a file there.
 fuzz: $(VENV)/fuzz.stamp
-	@mkdir -p .fuzz/corpus
+	@mkdir -p .fuzz/corpus .fuzz/relay
+	$(BIN)/python tests/fuzz/fuzz_relay.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
 	$(BIN)/python tests/fuzz/fuzz_questions.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
 
 # Figures, each bar's verdict, loadtests/results/: 20 minutes, or 4. wrk and nginx are asked for (apt install wrk nginx).

@@ -3,8 +3,7 @@
 Waking somebody who sleeps is the dearest part of sending: he answers, sleeps again, and is woken by the next write, if
 work lies between the two. Written one right behind the other, most find him awake. Who sends alone loses nothing.
 
-For whole messages only, behind which nothing else is written to that transport in the same turn: neither more bytes nor
-its end.
+For whole messages. Whoever writes to that transport in another way, or ends it, has it settled before.
 """
 
 from __future__ import annotations
@@ -17,17 +16,24 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._held: list[tuple[asyncio.Transport, bytes]] = []
+        self._held: dict[asyncio.Transport, bytes] = {}
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
-        """Before anything that comes later is looked at."""
-        if not self._held:
+        """At the end of this turn, in its order among what is written to this transport."""
+        held = self._held
+        if not held:
             self._loop.call_soon(self.flush)
-        self._held.append((transport, data))
+        held[transport] = held[transport] + data if transport in held else data
+
+    def settle(self, transport: asyncio.Transport) -> None:
+        """What it is to be sent, now."""
+        data = self._held.pop(transport, None)
+        if data is not None and not transport.is_closing():
+            transport.write(data)
 
     def flush(self) -> None:
-        """Now."""
-        held, self._held = self._held, []
-        for transport, data in held:
+        """All of it, now."""
+        held, self._held = self._held, {}
+        for transport, data in held.items():
             if not transport.is_closing():
                 transport.write(data)

@@ -37,7 +37,7 @@ def outward(headers: Headers, cookies: tuple[bytes, ...], *, trailer: bool = Fal
             if trailer:
                 lines.append(b"%b: %b\r\n" % header)
         elif fate is Fate.CONNECTION and (named := nominated([header[1]])):
-            return outward(without(headers, named), cookies, trailer=trailer)
+            return outward(without(headers, named | {b"connection"}), cookies, trailer=trailer)
     return b"".join(lines)
 
 

@@ -130,7 +130,7 @@ class ExpressProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn ends: there is never an answer under way in here, but perhaps in the relay."""
-        self._hall.outbox.flush()
+        self.outbox.settle(self.transport)
         if self._client is not None and self._is_away():
             self._client.shutdown()
         else:
@@ -196,11 +196,10 @@ class ExpressProtocol(asyncio.Protocol):
         hall, words = self._hall, self.words(reply, method == "HEAD", closes)
         hall.server_state.total_requests += 1
         self._idle_since = hall.deadlines.now
+        hall.outbox.write(self.transport, words)
         if closes:
-            self.transport.write(words)
+            hall.outbox.settle(self.transport)
             self.transport.close()
-        else:
-            hall.outbox.write(self.transport, words)
 
     # For hosts that the gateway carries ------------------------------------------------------------------------------
 
@@ -227,6 +226,7 @@ class ExpressProtocol(asyncio.Protocol):
         self._idle_since = self._hall.deadlines.now
         if stays:
             self._leave()
+            self.outbox.settle(self.transport)
             self._front = self._make_front(stays=True)
             self.transport.set_protocol(self._front)
             self._front.connection_made(self.transport)
@@ -278,6 +278,7 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _hand_over(self, data: bytes) -> None:
         self._leave()
+        self.outbox.settle(self.transport)
         if self._front is None:
             front = self._front = self._make_front()
             self.transport.set_protocol(front)

@@ -132,6 +132,10 @@ class FrontProtocol(HttpToolsProtocol):
         self._begun = True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """White space behind a value is none of it (RFC 9110 section 5.5); llhttp leaves it there."""
+        super().on_header(name, value.strip(b" \t"))
+
     def on_headers_complete(self) -> None:
         """The head is complete; some of it the parser knows only now."""
         self._headed = True

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from gateway.messages.heads import LONGEST, MOST, BadMessage, TooLarge
 
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})")
+_EXTENDED = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~]*)?")
+_LONGEST_EXTENDED = 1024
 _LINE = 15 + len(b"\r\n")
 """Bytes of the longest line that says the size of a chunk."""
 _HEADS_ONLY = (b"connection", b"proxy-connection", b"upgrade", b"content-length", b"transfer-encoding", b"host")
@@ -39,6 +41,8 @@ class Counted:
 class Chunked:
     """A body in chunks, with its trailers."""
 
+    _size, _longest = _SIZE, _LINE
+
     def __init__(self) -> None:
         self._chunk = 0  # bytes of the chunk under way that are still to come, its CRLF included
         self._trailers: list[int] | None = None  # the lengths of those so far, once the last chunk has come
@@ -60,7 +64,7 @@ class Chunked:
 
     def _line(self, come: bytearray, at: int) -> int:
         """The length of the line at ``at``, or 0 while its end is still to come."""
-        longest = _LINE if self._trailers is None else LONGEST - sum(self._trailers)
+        longest = self._longest if self._trailers is None else LONGEST - sum(self._trailers)
         found = come.find(b"\r\n", at, at + longest)
         if found < 0:
             if len(come) - at >= longest:
@@ -77,10 +81,10 @@ class Chunked:
                 raise TooLarge("this message has too many trailers")
             if line.partition(b":")[0].lower() in _HEADS_ONLY:
                 raise BadMessage("a trailer that says what only a head may say")
-        elif not _SIZE.fullmatch(line):
+        elif (size := self._size.fullmatch(line)) is None:
             raise self._too_long()
-        elif size := int(line, 16):
-            self._chunk = size + 2
+        elif length := int(size[1], 16):
+            self._chunk = length + 2
         else:
             self._trailers = []
 
@@ -88,6 +92,12 @@ class Chunked:
         if self._trailers is None:
             return BadMessage("a chunk whose size cannot be read")
         return TooLarge("the trailers of this message are too large")
+
+
+class Extended(Chunked):
+    """The same from an app, which may say more of a chunk than its size (RFC 9112 section 7.1.1); nobody hears it."""
+
+    _size, _longest = _EXTENDED, _LONGEST_EXTENDED
 
 
 def of(version: str, fields: Mapping[bytes, bytes]) -> Counted | Chunked | None:

@@ -6,21 +6,29 @@ is only for the log.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import httptools
 
 from gateway import cleaning
+from gateway.messages.bodies import Extended
+from gateway.messages.heads import BadMessage
 from gateway.model import Headers
+from gateway.relay.chunks import Chunks
 
 LONGEST = 64 * 1024
 """Bytes of a head; apps set long cookies and policies."""
 MOST = 200
 """Header fields of a head."""
+MOST_INTERIM = 50
+"""Interim answers before the one that counts."""
 END = b"\r\n\r\n"
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length."""
+_ONCE = (b"content-length", b"transfer-encoding")
+_REASON = re.compile(rb"[\t -~\x80-\xff]*")
 
 
 class BadAnswer(Exception):
@@ -81,99 +89,76 @@ class UntilEnd:
         return True
 
 
-class Chunks:
-    """A body in chunks, which the parser takes apart."""
+class InChunks:
+    """A body in chunks. Extensions of chunks are read and dropped."""
 
     length: int | None = None
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self.trailers = reading.trailers
+    def __init__(self) -> None:
+        self._chunks = Chunks(Extended())
+        self.trailers = self._chunks.trailers
+        self.extra = False
 
     @property
     def ended(self) -> bool:
         """Whether the last chunk and the trailers have come."""
-        return self._reading.complete
-
-    @property
-    def extra(self) -> bool:
-        """Whether bytes came behind the end."""
-        return self._reading.begun > 1
+        return self._chunks.ended
 
     def take(self, data: bytes) -> bytes:
         """What of ``data`` is content."""
-        return self._reading.content(data)
+        try:
+            content, rest = self._chunks.take(data)
+        except BadMessage as bad:
+            raise BadAnswer(str(bad)) from None
+        self.extra = bool(rest)
+        return content
 
     def end(self) -> bool:
         """Without the last chunk it was cut off."""
         return self.ended
 
 
-Body = Sized | UntilEnd | Chunks
+Body = Sized | UntilEnd | InChunks
 
 
 class Reading:
-    """One answer's parser, and what it says."""
+    """One head, as the parser reads it."""
 
     def __init__(self) -> None:
         self.headers: Headers = []
-        self.trailers: Headers = []
         self.reason = b""
-        self.complete = False
-        self.begun = 0
         self._headed = False
-        self._content: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
-
-    def on_message_begin(self) -> None:
-        """A message begins: the first, or what came behind it."""
-        self.begun += 1
 
     def on_status(self, reason: bytes) -> None:
         """The words behind the status; they may come in pieces."""
         self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or a trailer."""
-        (self.trailers if self._headed else self.headers).append((name, value))
+        """A field."""
+        self.headers.append((name, value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """What comes now as a header is a trailer."""
+        """The end of the head."""
         self._headed = True
-
-    def on_body(self, data: bytes) -> None:
-        """Content."""
-        self._content.append(data)
-
-    def on_message_complete(self) -> None:
-        """The end of the message."""
-        self.complete = True
 
     def head(self, raw: bytes, cookies: tuple[bytes, ...]) -> Answer:
         """``raw`` as exactly one head; ``cookies`` are the names of ours, which no app may set."""
         self._feed(raw)
-        status = self._parser.get_status_code()
-        version = self._parser.get_http_version()
+        status, version = self._parser.get_status_code(), self._parser.get_http_version()
         if not self._headed or raw.count(b"\r\n") != len(self.headers) + 2 or version not in ("1.1", "1.0"):
             raise BadAnswer("a head that can be read in two ways")
+        if status < 100 or not _REASON.fullmatch(self.reason):
+            raise BadAnswer("a status line that cannot be read")
         if len(self.headers) > MOST:
             raise BadAnswer("too many header fields")
-        fields = {name.lower(): value for name, value in self.headers}
-        if len(fields) != len(self.headers):
-            _check_once(self.headers)
+        fields = _fields(self.headers)
         if version == "1.0" and b"transfer-encoding" in fields:
             raise BadAnswer("a transfer coding of another version of HTTP")
-        about = fields.get(b"connection")
-        keeps_alive = version == "1.1" if about is None else _keeps_alive(version, about)
-        lines = b"\r\n" + cleaning.outward(self.headers, cookies)[:-2]
+        kept = cleaning.outward(self.headers, cookies)
+        lines = b"\r\n" + kept[:-2] if kept else b""
         repeats = len(fields) != len(self.headers)
-        return Answer(status, self.reason, lines, fields, _length(fields), keeps_alive, repeats)
-
-    def content(self, data: bytes) -> bytes:
-        """Content of a body in chunks. Bytes behind its end are seen in ``begun``."""
-        self._feed(data)
-        content, self._content = self._content, []
-        return content[0] if len(content) == 1 else b"".join(content)
+        return Answer(status, self.reason, lines, fields, _length(fields), _keeps_alive(version, fields), repeats)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -181,19 +166,16 @@ class Reading:
         except httptools.HttpParserUpgrade:
             pass  # whoever reads the head decides about that
         except httptools.HttpParserError as error:
-            if not self.complete:
-                raise BadAnswer(f"not HTTP: {error}") from None
-            self.begun = 2
+            raise BadAnswer(f"not HTTP: {error}") from None
 
 
-def body(answer: Answer, method: str, reading: Reading | None) -> Body:
-    """The body that such a head announces, to a request of this method (RFC 9112 section 6.3). ``reading`` is the parser's,
-    if it read the head."""
+def body(answer: Answer, method: str) -> Body:
+    """The body that such a head announces, to a request of this method (RFC 9112 section 6.3)."""
     if not has_body(answer.status, method):
         return Sized(0)
     if answer.length is not None:
         return Sized(answer.length)
-    return Chunks(reading) if reading is not None and b"transfer-encoding" in answer.fields else UntilEnd()
+    return InChunks() if b"transfer-encoding" in answer.fields else UntilEnd()
 
 
 def has_body(status: int, method: str) -> bool:
@@ -213,12 +195,18 @@ def _length(fields: Mapping[bytes, bytes]) -> int | None:
     return int(length)
 
 
-def _keeps_alive(version: str, about: bytes) -> bool:
+def _keeps_alive(version: str, fields: Mapping[bytes, bytes]) -> bool:
+    about = fields.get(b"connection", b"")
     tokens = {token.strip(b" \t") for token in about.lower().split(b",")}
     return b"close" not in tokens and (version == "1.1" or b"keep-alive" in tokens)
 
 
-def _check_once(headers: Headers) -> None:
-    names = [name.lower() for name, _ in headers]
-    if names.count(b"content-length") > 1 or names.count(b"transfer-encoding") > 1:
-        raise BadAnswer("a length that is said twice")
+def _fields(headers: Headers) -> dict[bytes, bytes]:
+    """By name in lower case; what is said twice of the connection is one list."""
+    fields: dict[bytes, bytes] = {}
+    for spelled, value in headers:
+        name = spelled.lower()
+        if name in fields and name in _ONCE:
+            raise BadAnswer("a length that is said twice")
+        fields[name] = fields[name] + b"," + value if name == b"connection" and name in fields else value
+    return fields

@@ -20,6 +20,7 @@ from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
 from gateway.relay import uploads, writing
 from gateway.relay.answers import Answer
+from gateway.relay.chunks import framed
 from gateway.relay.cutting import cut
 from gateway.relay.parties import Home, Patron
 from gateway.relay.pool import Pool
@@ -79,6 +80,7 @@ class Downstream(asyncio.Protocol):
         self._patron, self._method, self._stage = patron, request.method, _HELD
         self._old, self._closes, self._stays = request.version == "1.0", request.closes, request.stays
         self._rest, self._chunked = request.rest, False
+        self.outbox.settle(self.transport)
         self.transport.set_protocol(self)
         if request.body is not None:
             self._upload, self._stays = uploads.of(request.body), True
@@ -176,11 +178,7 @@ class Downstream(asyncio.Protocol):
     def whole(self, answer: Answer, content: bytes) -> None:
         """All of an answer."""
         self._upstream, closes = None, self._closes or self._is_uploading()
-        words = writing.whole(answer, content, closes=closes)
-        if closes:
-            self.transport.write(words)
-        else:
-            self.outbox.write(self.transport, words)
+        self.outbox.write(self.transport, writing.whole(answer, content, closes=closes))
         self._finish(closes=closes)
 
     def answered(self, answer: Answer, length: int | None, piece: bytes) -> None:
@@ -261,8 +259,8 @@ class Downstream(asyncio.Protocol):
         except BadMessage as bad:
             self._refuse(bad)
             return
-        if passed and self._upstream is not None:
-            self._upstream.write(passed)
+        if self._upstream is not None:
+            self._upstream.write(passed, last=upload.ended)
         if self._stage is _ASKED:
             self._wait_for_more(upload)
 
@@ -275,7 +273,7 @@ class Downstream(asyncio.Protocol):
             self._deadlines.clear(self)
 
     def _framed(self, data: bytes) -> bytes:
-        return writing.chunk(data) if self._chunked else data
+        return framed(data) if self._chunked else data
 
     def _open_tunnel(self, upstream: Upstream, *, framed: bool, rest: bytes) -> None:
         come, self._rest = self._rest, b""
@@ -343,6 +341,7 @@ class Downstream(asyncio.Protocol):
         if lingers:
             self._linger()
         elif closes:
+            self.outbox.settle(self.transport)
             self.transport.close()
         else:
             self._go_home()
@@ -356,6 +355,7 @@ class Downstream(asyncio.Protocol):
 
     def _linger(self) -> None:
         self._stage, self._rest = _LINGERING, b""
+        self.outbox.settle(self.transport)
         if not self.transport.is_closing():
             self.transport.resume_reading()
             self.transport.write_eof()

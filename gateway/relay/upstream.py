@@ -64,23 +64,25 @@ class Upstream(asyncio.Protocol):
         self._home, self._cookies = home, cookies
         self._taker: Taker | None = None
         self._body: Body | None = None
-        self._begun = b""
-        self._method = ""
-        self._keeps = self._paused = self.used = self.heard = False
+        self._begun = bytearray()
+        self._method, self._informed = "", 0
+        self._keeps = self._paused = self._asks = self.used = self.heard = False
         self.idle_since = 0.0
 
     def begin(self, taker: Taker, method: str, head: bytes, *, more: bool) -> None:
         """Ask: ``head`` is the whole head of a request with this method, and all of it unless a body is ``more``."""
         self._taker, self._method = taker, method
-        self.heard = False
+        self.heard, self._asks, self._informed = False, more, 0
         if more:
             self.transport.write(head)
         else:
             taker.outbox.write(self.transport, head)
 
-    def write(self, data: bytes) -> None:
-        """More of the request's body."""
-        self.transport.write(data)
+    def write(self, data: bytes, *, last: bool) -> None:
+        """More of the request's body; ``last``: the end of it."""
+        self._asks = not last
+        if data:
+            self.transport.write(data)
 
     def release(self) -> asyncio.Transport:
         """The connection is not an exchange any more, but somebody else's tunnel."""
@@ -110,7 +112,8 @@ class Upstream(asyncio.Protocol):
             if self._body is not None:
                 self._more(taker, self._body, data)
             elif self._begun or not self._takes_whole(taker, data):
-                self._read_heads(taker, self._begun + data)
+                self._begun += data
+                self._read_heads(taker, len(data))
         except BadAnswer as bad:
             self._fail(Garbled(str(bad)))
 
@@ -155,39 +158,42 @@ class Upstream(asyncio.Protocol):
         answer = glance.read(data[:end], self._cookies)
         if answer is None or answer.length != len(data) - end or not answers.has_body(answer.status, self._method):
             return False
+        if self._asks:  # what was not asked yet would be the beginning of the next question
+            return False
         self._taker = None
         self._go_home()
         taker.whole(answer, data[end:])
         return True
 
-    def _read_heads(self, taker: Taker, data: bytes) -> None:
-        """Interim heads, until the one that counts."""
-        while data and self._taker is taker:
-            end = data.find(answers.END, 0, answers.LONGEST) + len(answers.END)
+    def _read_heads(self, taker: Taker, new: int) -> None:
+        """Interim heads, until the one that counts; the last ``new`` bytes were not looked at before."""
+        while self._begun and self._taker is taker:
+            start = max(0, len(self._begun) - new - len(answers.END) + 1)
+            end = self._begun.find(answers.END, start, answers.LONGEST) + len(answers.END)
             if end < len(answers.END):
-                self._wait_for_more(data)
+                if len(self._begun) >= answers.LONGEST:
+                    raise BadAnswer("a head that is too long")
                 return
-            self._begun, reading = b"", None
-            head, data = data[:end], data[end:]
-            answer = glance.read(head, self._cookies)
-            if answer is None:
-                reading = Reading()
-                answer = reading.head(head, self._cookies)
+            head, rest = bytes(self._begun[:end]), bytes(self._begun[end:])
+            answer = glance.read(head, self._cookies) or Reading().head(head, self._cookies)
+            self._begun.clear()
             if answer.status >= 200:
-                self._take_answer(taker, answer, reading, data)
-                return
-            if answer.status == 101:
-                taker.switched(answer, data)
-                return
-            taker.informed(answer)
+                self._take_answer(taker, answer, rest)
+            elif answer.status == 101:
+                taker.switched(answer, rest)
+            else:
+                self._inform(taker, answer)
+                self._begun += rest
+                new = len(rest)
 
-    def _wait_for_more(self, data: bytes) -> None:
-        if len(data) >= answers.LONGEST:
-            raise BadAnswer("a head that is too long")
-        self._begun = data
+    def _inform(self, taker: Taker, answer: Answer) -> None:
+        self._informed += 1
+        if self._informed > answers.MOST_INTERIM:
+            raise BadAnswer("too many interim answers")
+        taker.informed(answer)
 
-    def _take_answer(self, taker: Taker, answer: Answer, reading: Reading | None, data: bytes) -> None:
-        body = self._body = answers.body(answer, self._method, reading)
+    def _take_answer(self, taker: Taker, answer: Answer, data: bytes) -> None:
+        body = self._body = answers.body(answer, self._method)
         self._keeps = answer.keeps_alive
         piece = body.take(data)
         taker.answered(answer, body.length, piece)
@@ -201,7 +207,7 @@ class Upstream(asyncio.Protocol):
 
     def _finish_if_ended(self, taker: Taker, body: Body) -> None:
         if body.ended and self._taker is taker:
-            self._keeps = self._keeps and not body.extra
+            self._keeps = self._keeps and not body.extra and not self._asks
             self._finish(taker, body)
 
     def _finish(self, taker: Taker, body: Body) -> None:

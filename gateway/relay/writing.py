@@ -37,11 +37,6 @@ def whole(answer: Answer, content: bytes, *, closes: bool) -> bytes:
     return b"HTTP/1.1 %d %b%b\r\nContent-Length: %d\r\n%b%b" % said
 
 
-def chunk(data: bytes) -> bytes:
-    """One chunk."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 def last_chunk(trailers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The end of a body in chunks."""
     return b"0\r\n%b\r\n" % (cleaning.trailers(list(trailers)) if trailers else b"")

@@ -15,6 +15,7 @@ from asking import Line, question, request
 from databases import Cluster
 from endpoints.person import FORM, HOST, ORIGIN
 from gateway import tokens
+from gateway.deadlines import Deadlines
 from gateway.endpoints import express, front
 from gateway.messages import heads
 from segments import Segments, ahead, connection, connections, deadlines, later, turn, waiting
@@ -174,3 +175,58 @@ def test_there_is_a_sweep_only_while_somebody_is_waited_for(served: Served) -> N
     assert found._timer is None
     with Segments(served):
         assert found._timer is not None
+
+
+class Clock:
+    """Stands for a loop: it is moved by hand, and counts how often it was looked at and asked to call back."""
+
+    def __init__(self) -> None:
+        self.now, self.looks, self.calls = 1000.0, 0, 0
+
+    def time(self) -> float:
+        self.looks += 1
+        return self.now
+
+    def call_later(self, *unused: object) -> Clock:
+        self.calls += 1
+        return self
+
+
+class Waits:
+    def __init__(self) -> None:
+        self.times = 0
+
+    def expired(self) -> None:
+        self.times += 1
+
+
+def test_who_waits_for_a_moment_only_is_told_about_then_without_a_look_at_the_clock() -> None:
+    clock, waits = Clock(), Waits()
+    found = Deadlines(clock)  # type: ignore[arg-type]  # as much of a loop as it needs
+    found.roughly(waits, 10)  # nobody sweeps yet, so this one looks
+    assert (found._due, clock.calls) == ({waits: 1010.0}, 1)
+    looks = clock.looks
+    clock.now += 0.9
+    found.roughly(waits, 10)
+    assert (found._due, clock.looks, clock.calls) == ({waits: 1010.0}, looks, 1)
+    found.sweep(1005.0)
+    found.roughly(waits, 10)
+    assert (found._due, clock.looks) == ({waits: 1015.0}, looks)
+    found.sweep(1014.9)
+    assert waits.times == 0
+    found.sweep(1015.0)
+    found.sweep(1100.0)
+    assert waits.times == 1
+
+
+def test_behind_a_quiet_time_nobody_is_told_at_once() -> None:
+    """Where nothing was swept for long, the last sweep says nothing of now."""
+    clock, waits = Clock(), Waits()
+    found = Deadlines(clock)  # type: ignore[arg-type]  # as much of a loop as it needs
+    clock.now += 500
+    found.roughly(waits, 10)
+    found.sweep(clock.now + 9)
+    assert waits.times == 0
+    found.clear(waits)
+    found.sweep(clock.now + 11)
+    assert waits.times == 0

@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+APPS := .venv-apps
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
@@ -10,7 +11,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 up: $(VENV)/up.stamp
 	@exec $(BIN)/gateway up
 
-test: $(VENV)/test.stamp
+test: $(VENV)/test.stamp $(APPS)/stamp
 	$(BIN)/pytest -n auto $(ARGS)
 
 lint: $(VENV)/test.stamp
@@ -22,7 +23,7 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Bounded: a minute, or FUZZ_SECONDS. What it finds is written to .fuzz/; a crash is an exit code and a file there.
+# Bounded: a minute each, or FUZZ_SECONDS. What it finds is written to .fuzz/; a crash is an exit code and a file there.
 fuzz: $(VENV)/fuzz.stamp
 	@mkdir -p .fuzz/corpus .fuzz/relay
 	$(BIN)/python tests/fuzz/fuzz_relay.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
@@ -41,7 +42,7 @@ bench-peers: $(VENV)/test.stamp
 	AUTHELIA="$(AUTHELIA)" AUTHELIA_REDIS="$(AUTHELIA_REDIS)" $(BIN)/python loadtests/measures/peers.py
 
 clean:
-	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(APPS) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -61,6 +62,13 @@ $(VENV)/test.stamp: requirements-test.lock pyproject.toml | $(BIN)/pip
 	@$(INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@ $(VENV)/up.stamp
 
+# Apps that others wrote, which run behind the gateway in the tests; in an environment of their own, because of their pins.
+$(APPS)/stamp: tests/apps/requirements.lock | $(BIN)/pip
+	@echo "installing what tests/apps/requirements.lock names"
+	@test -d $(APPS) || $(PYTHON) -m venv $(APPS)
+	@$(APPS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 $(VENV)/fuzz.stamp: requirements-fuzz.lock $(VENV)/test.stamp
 	@$(INSTALL) --require-hashes -r requirements-fuzz.lock
 	@touch $@
@@ -72,5 +80,7 @@ lock:
 		--quiet -o requirements.lock
 	uv pip compile pyproject.toml --extra demo --group build --group test --group lint --universal --generate-hashes \
 		--no-header --no-annotate --quiet -o requirements-test.lock
+	uv pip compile tests/apps/requirements.txt --universal --generate-hashes \
+		--no-header --no-annotate --quiet -o tests/apps/requirements.lock
 	uv pip compile --group fuzz --universal --generate-hashes \
 		--no-header --no-annotate --quiet -o requirements-fuzz.lock

@@ -28,14 +28,15 @@ HERE = Path(__file__).parent
 Headers = Sequence[tuple[str, str]]
 NGINX = """
 worker_processes 1; daemon off; pid nginx.pid; error_log stderr warn; {user}
-events {{ worker_connections 4096; multi_accept on; }}
+events {{ worker_connections 8192; multi_accept on; }}
 http {{
   access_log off; server_tokens off; default_type ""; keepalive_requests 1000000000; keepalive_timeout 125s;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
-  server {{ listen 127.0.0.1:{port} backlog=2048; location / {{ {headers} return 200{body}; }} }}
+  {servers}
 }}
 """
+CONSTANT = "server {{ listen 127.0.0.1:{port} backlog=2048; location / {{ {headers} return 200{body}; }} }}"
 
 
 class Server(NamedTuple):
@@ -125,20 +126,22 @@ def bare(headers: Headers, *, workers: int = 1) -> Iterator[Server]:
 @contextmanager
 def nginx(headers: Headers, body: str = "") -> Iterator[Server]:
     """nginx with one worker and ``return 200``."""
+    said = " ".join(f'add_header {name} "{value}";' for name, value in headers)
+    with nginx_of(CONSTANT, headers=said, body=f' "{body}"' if body else "") as server:
+        yield server
+
+
+@contextmanager
+def nginx_of(what: str, **more: object) -> Iterator[Server]:
+    """nginx with one worker and these server blocks, in which ``port`` and ``more`` are filled in; / has to answer 200."""
     binary, port = nginx_binary(), free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
     with tempfile.TemporaryDirectory(prefix="gateway-nginx-") as directory:
         config = Path(directory, "nginx.conf")
-        config.write_text(nginx_config(port, headers, body), "utf-8")
+        config.write_text(NGINX.format(user=user, servers=what.format(port=port, **more)), "utf-8")
         with running([binary, "-p", directory, "-e", "stderr", "-c", str(config)]) as process:
             await_answer(process, f"127.0.0.1:{port}", "/")
             yield Server(port, process)
-
-
-def nginx_config(port: int, headers: Headers, body: str = "") -> str:
-    """Its configuration."""
-    user = "user root;" if os.geteuid() == 0 else ""
-    said = " ".join(f'add_header {name} "{value}";' for name, value in headers)
-    return NGINX.format(port=port, headers=said, user=user, body=f' "{body}"' if body else "")
 
 
 def addresses(place: Place) -> tuple[int, dict[str, str]]:

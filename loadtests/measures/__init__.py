@@ -106,4 +106,31 @@ FAN: Mapping[str, Member] = {
             most("check with 10,000 rules over 2,000 apps / with ten rules", 1.2),
         ),
     ),
+    "carried": Member(
+        "Carried by the gateway itself",
+        (
+            least("2 KB answer: rate of a core / nginx", 0.45),
+            least("1 MB down: rate of a core / nginx", 0.5),
+            least("1 MB up: rate of a core / nginx", 0.5),
+            most("queries while warm", 0.0),
+        ),
+    ),
+    "carried_streams": Member(
+        "Streams that stay open",
+        (
+            most("an idle WebSocket: KB", 30.0),
+            most("echo, all at once: median / nginx", 1.5),
+            most("echo, one after the other: median / nginx", 1.5),
+            most("event to all at once: ms after nginx", 1.0),
+            most("event to one after the other: ms after nginx", 1.0),
+        ),
+    ),
+    "carried_memory": Member(
+        "Memory while it carries",
+        (
+            most("2 GB down: MB grown", 20.0),
+            most("2 GB up: MB grown", 20.0),
+            most("2 GB to somebody who reads 10 KB/s: MB grown", 20.0),
+        ),
+    ),
 }

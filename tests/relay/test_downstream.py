@@ -434,6 +434,29 @@ def test_what_an_app_does_not_read_is_not_kept(ground: Ground) -> None:
         assert (client.status(), client.exactly(2)) == (200, b"ok")
 
 
+@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="its connection is never read from again")
+def test_a_client_whose_body_has_filled_the_way_to_the_app_is_listened_to_again(ground: Ground) -> None:
+    """The app answers before it has read all of a body that has come whole, and keeps its connection."""
+    with ground.client() as client:
+        app, _ = asked(ground, client, b"POST / HTTP/1.1", b"Transfer-Encoding: chunked")
+        upstream = carried(ground)._upstream
+        assert upstream is not None
+        sent = 0
+        while not on_loop(ground, upstream.transport.get_write_buffer_size):
+            client.send(b"2000\r\n" + b"a" * 0x2000 + b"\r\n")
+            sent += 0x2000
+        with stopped(ground):
+            client.send(b"14000\r\n" + b"a" * 0x14000 + b"\r\n0\r\n\r\n")
+        app.send(OK)
+        assert (client.status(), client.exactly(2)) == (200, b"ok")
+        client.send(ground.head(b"GET /public/2 HTTP/1.1"))
+        total, _ = unchunked(app)
+        assert len(total) == sent + 0x14000
+        assert app.until().startswith(b"GET /public/2 ")
+        app.send(OK)
+        assert client.status() == 200
+
+
 def test_what_is_sent_behind_a_request_is_not_kept_before_that_is_answered(ground: Ground) -> None:
     with ground.client() as client:
         app, _ = asked(ground, client)

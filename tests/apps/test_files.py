@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,6 +114,32 @@ def test_a_hundred_megabytes_go_up_and_come_down_unchanged(stand: Stand) -> None
     for app in ("files", "caddy"):
         assert _downloaded(stand, app, "/large.bin") == (200, LARGE, digest)
     (stand.folder / "large.bin").unlink()
+
+
+def test_many_at_once_get_each_their_own_part_whoever_hangs_up_in_between(stand: Stand) -> None:
+    content = hashlib.shake_128(b"parts").digest(8 * PIECE)
+    (stand.folder / "parts.bin").write_bytes(content)
+    with ThreadPoolExecutor(16) as readers:
+        wrong = readers.map(lambda number: _reads_parts(stand, content, number), range(32))
+        assert list(wrong) == [[]] * 32
+
+
+def _reads_parts(stand: Stand, content: bytes, number: int) -> list[tuple[int, int]]:
+    """Thirty parts over one connection, but that it hangs up within every seventh; those that came wrong."""
+    app, wrong = ("files", "caddy")[number % 2], []
+    line = stand.line(app)
+    for turn in range(30):
+        start = (number * 7919 + turn * 104_729) % len(content)
+        end = min(len(content), start + 1 + (number * turn * 997) % (PIECE // 2))
+        line.request("GET", "/parts.bin", headers=stand.headers(app) | {"Range": f"bytes={start}-{end - 1}"})
+        answer = line.getresponse()
+        if turn % 7 == 6:
+            answer.read(1000)
+            line.close()
+        elif answer.read() != content[start:end]:
+            wrong.append((start, end))
+    line.close()
+    return wrong
 
 
 def test_a_body_of_unknown_length_goes_up_too(stand: Stand) -> None:

@@ -418,6 +418,38 @@ def test_what_a_client_does_not_read_is_not_kept(ground: Ground, framing: bytes)
         sender.join(30)
 
 
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the next exchange does not know that nobody reads")
+def test_what_a_client_does_not_read_is_not_kept_however_much_it_asked_for_at_once(ground: Ground) -> None:
+    """The first answer ends with more than the client takes; the next waits with the app."""
+    with ground.client() as client:
+        client.send(ground.head(b"GET /1 HTTP/1.1") + ground.head(b"GET /2 HTTP/1.1"))
+        app = ground.app.take()
+        app.until()
+        open_ = carried(ground)
+        app.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not on_loop(ground, open_.transport.get_write_buffer_size):
+            app.send(b"2000\r\n" + b"a" * 0x2000 + b"\r\n")
+        with stopped(ground):
+            app.send(b"20000\r\n" + b"a" * 0x20000 + b"\r\n0\r\n\r\n")
+        sender = threading.Thread(target=answer_much, args=(app,))
+        sender.start()
+        for _ in range(1000):
+            assert on_loop(ground, open_.transport.get_write_buffer_size) < MEGABYTE
+        client.until()
+        unchunked(client)
+        assert client.status() == 200
+        assert len(client.exactly(LARGE)) == LARGE
+        sender.join(30)
+
+
+def answer_much(app: Side) -> None:
+    """When it is asked, which may be late."""
+    with suppress(OSError, Ended):
+        app.until()
+        app.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE)
+        send_all(app, LARGE)
+
+
 def test_what_an_app_does_not_read_is_not_kept(ground: Ground) -> None:
     with ground.client() as client:
         app, _ = asked(ground, client, b"POST / HTTP/1.1", b"Content-Length: %d" % LARGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import bulk
@@ -49,7 +50,7 @@ def test_an_answer_is_carried_to_its_last_byte(ground: Ground, who: str, path: s
 @needs_nginx
 @pytest.mark.parametrize("who", [carriers.GATEWAY, carriers.NGINX])
 @pytest.mark.parametrize("size", [0, 1, 3 * bulk.AT_ONCE + 7])
-def test_an_upload_is_answered_when_all_of_it_has_come(ground: Ground, who: str, size: int) -> None:
+def test_an_upload_of_any_length_is_answered(ground: Ground, who: str, size: int) -> None:
     bulk.up(ground.carriers()[who].port, ground.upload("/streamed", size), size)
 
 
@@ -59,6 +60,18 @@ def test_the_gateway_asks_who_it_is_and_nginx_does_not(ground: Ground) -> None:
     assert [questions.ask(server.port, nobody)[0] for server in (ground.gateway, ground.nginx)] == [401, 200]
     with pytest.raises(RuntimeError, match=r"but this came: b'HTTP/1.1 401"):
         bulk.down(ground.gateway.port, nobody, carriers.SMALL)
+
+
+def test_the_app_of_uploads_does_not_answer_before_the_last_byte_has_come() -> None:
+    with carriers.program("uploads_app.py") as app, socket.create_connection(("127.0.0.1", app.port)) as line:
+        line.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n12345678")
+        assert questions.ask(app.port, b"GET / HTTP/1.1\r\n\r\n")[0] == 200  # by now it has read what came before
+        line.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            line.recv(1)
+        line.setblocking(True)
+        line.sendall(b"9")
+        assert line.recv(100).startswith(b"HTTP/1.1 204 ")
 
 
 def test_bars_compare_what_a_whole_core_would_do() -> None:

@@ -54,6 +54,7 @@ def test_who_is_not_signed_in_has_no_stream_and_that_ends_the_measurement(ground
 @pytest.mark.parametrize(
     ("echo", "said"),
     [(b"\x82\x40" + bytes(64), "an echo was not what was said"), (b"", "a WebSocket was closed")],
+    ids=["something else", "none"],
 )
 def test_an_echo_of_something_else_or_none_ends_the_measurement(echo: bytes, said: str) -> None:
     async def spoken() -> None:

@@ -151,12 +151,15 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _answered(self, data: bytes) -> bool:
         """Whether ``data`` is a plain question, and memory knows the answer."""
+        hall = self._hall
+        if self._client is not None and hall.sidecar is not None and hall.sidecar.arrived_again(self, data, self._peer):
+            return True
         head, uri = _cut(data, self._peer.raw)
         if uri:
-            known = self._hall.familiar.find(head)
+            known = hall.familiar.find(head)
             if known is not None and self._answered_again(known, uri):
                 return True
-        elif self._hall.sidecar is not None and self._hall.sidecar.arrived_again(self, data, self._peer):
+        elif self._client is None and hall.sidecar is not None and hall.sidecar.arrived_again(self, data, self._peer):
             return True
         return self._answered_anew(data, head)
 

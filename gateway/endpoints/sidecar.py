@@ -34,6 +34,7 @@ from gateway.services.rights import Right
 logger = logging.getLogger("gateway.door")
 _RESERVED = (b"/auth/", b"/.gateway/")
 """How paths begin that may be the gateway's own on every host."""
+_new = tuple.__new__  # a third of what calling the class costs
 
 
 class Client(Protocol):
@@ -109,7 +110,7 @@ class Sidecar(ForwardAuth):
         client, plan = home.client(self.carrier), known.more
         client.take(plan.again, self)
         if reply.status == 200:
-            self._open[client] = Right(next(self._numbers), known.request, uri, None, known.standing)
+            self._open[client] = _new(Right, (next(self._numbers), known.request, uri, None, known.standing))
             client.send(plan.errand, onward.head(plan, uri, block, reply.raw))
         else:
             client.say(reply)

@@ -97,8 +97,8 @@ class Downstream(asyncio.Protocol):
         upstream = pool.take(fresh=not errand.repeatable or self._upload is not None)
         if upstream is None:
             self.wait(self._connect(pool))
-        else:
-            self._start(upstream, pool)
+            return
+        self._start(upstream, pool)
 
     def say(self, reply: Reply) -> None:
         """Answer this instead."""
@@ -176,10 +176,10 @@ class Downstream(asyncio.Protocol):
             self.transport.write(writing.head(answer, b""))
 
     def whole(self, answer: Answer, content: bytes) -> None:
-        """All of an answer."""
-        self._upstream, closes = None, self._closes or self._is_uploading()
-        self.outbox.write(self.transport, writing.whole(answer, content, closes=closes))
-        self._finish(closes=closes)
+        """All of an answer, behind all of a request."""
+        self._upstream = None
+        self.outbox.write(self.transport, writing.whole(answer, content, closes=self._closes))
+        self._finish(closes=self._closes)
 
     def answered(self, answer: Answer, length: int | None, piece: bytes) -> None:
         """The head, and what has come with it."""
@@ -330,12 +330,11 @@ class Downstream(asyncio.Protocol):
 
     def _finish(self, *, closes: bool) -> None:
         """The exchange is over: the connection goes on, or ends."""
-        lingers = self._is_uploading()
+        lingers = self._upload is not None and not self._upload.ended
         if self._stage is not _ANSWERING:
             self._deadlines.clear(self)
         patron, self._patron = self._patron, None
         self._errand = self._upload = self._task = None
-        self._head = b""
         if patron is not None:
             patron.finished(self)
         if lingers:

@@ -22,6 +22,7 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 """What is not simply passed on, in every spelling that ``cleaning`` takes for it, and a few that it does not."""
+_new = tuple.__new__  # a third of what calling the class costs
 
 
 def read(head: bytes, cookies: tuple[bytes, ...]) -> Answer | None:
@@ -30,16 +31,13 @@ def read(head: bytes, cookies: tuple[bytes, ...]) -> Answer | None:
     if plain is None:
         return None
     status, reason, lines = plain.groups()
-    kept, at, length = [], 0, None
-    for found in _ABOUT.finditer(lines):
-        name, value = found[1].lower(), found[2]
-        if name == b"set-cookie" and not any(cookie in value for cookie in cookies):
-            continue
+    parts, length = _ABOUT.split(lines), None  # what is passed on, and a name and a value between each two of these
+    for at in range(1, len(parts), 3):
+        name, value = parts[at].lower(), parts[at + 1]
         if name == b"content-length" and length is None and value.isdigit() and len(value) < 19:
             length = int(value)
+        elif name == b"set-cookie" and not any(cookie in value for cookie in cookies):
+            parts[at - 1] += b"\r\n%b: %b" % (parts[at], value)
         elif name != b"keep-alive" and (name != b"connection" or value.lower() != b"keep-alive"):
             return None
-        kept.append(lines[at : found.start()])
-        at = found.end()
-    kept.append(lines[at:])
-    return Answer(int(status), reason, b"".join(kept), {}, length, True)
+    return _new(Answer, (int(status), reason, b"".join(parts[::3]), {}, length, True, False))

@@ -140,7 +140,7 @@ def test_other_spellings_of_a_host_are_that_host(gateway: Served, app: App, cook
 def test_the_portal_is_never_carried(gateway: Served, app: App) -> None:
     for path in ("/", "/login", "/anything"):
         answer = ask(gateway.address, request("GET", path, {"Host": "auth.example.com"}))
-        assert "gateway" not in answer.body.decode() or answer.status < 500
+        assert answer.status in (200, 302, 303, 404)
     forget_rules(gateway)
     assert ask(gateway.address, request("GET", "/login", {"Host": "auth.example.com"})).status == 200
     assert app.is_left_alone()

@@ -92,6 +92,23 @@ def test_an_ear_that_is_lost_for_a_moment_ends_nothing(database: str, tmp_path: 
         have_ended(streams, time.monotonic(), 401)
 
 
+def test_a_replica_that_cannot_hear_asks_for_what_is_open(database: str, tmp_path: Path) -> None:
+    with wire(database) as line, ExitStack() as stack:
+        deaf = {"GATEWAY_DATABASE_LISTEN_URL": line.url}
+        with carrying(database, tmp_path, deaf, GATEWAY_CACHE_GRACE=f"{GRACE}s") as replicas:
+            (server,), name = replicas.running, replicas.somebody()
+            hers = _opened(replicas, replicas.cookie(name), stack)
+            others = _opened(replicas, replicas.cookie(replicas.somebody()), stack)
+            line.cut()
+            server.wait_for('"deaf"')
+            told = replicas.type("session", "revoke", "--user", name)
+            assert f"{server.name} did not acknowledge" in told.stderr
+            have_ended(hers, time.monotonic() + LOOK, 401)
+            for stream in others:
+                stream.goes_on()
+            line.mend()  # it stops sooner then
+
+
 def _opened(replicas: Replicas, cookie: str, stack: ExitStack) -> list[Stream]:
     opened = [everything(server.address, replicas.app, cookie) for server in replicas.running]
     return [stream for one in opened for stream in stack.enter_context(one)]

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,15 @@ def test_what_is_changed_beside_it_ends_nothing(scene: Scene) -> None:
     have_ended(scene.others, time.monotonic(), 401)
     for stream in scene.hers:
         stream.goes_on()
+
+
+def test_what_is_open_at_any_worker_of_a_server_ends(database: str, tmp_path: Path) -> None:
+    with carrying(database, tmp_path, {}, GATEWAY_SERVER_WORKERS="2") as replicas, ExitStack() as stack:
+        person, (server,) = replicas.signed_in(replicas.somebody()), replicas.running
+        opened = [everything(server.address, replicas.app, person.app_cookie) for _ in range(6)]  # some at each
+        streams = [stream for one in opened for stream in stack.enter_context(one)]
+        assert person.sign_out().status == 200
+        have_ended(streams, time.monotonic(), 401)
 
 
 # Where it ends --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from gateway.deadlines import Deadlines
 from gateway.errors import BadHandshake, Silent, UpstreamFailed
@@ -44,10 +44,11 @@ class Stage(Enum):
     HELD = "held"
     ASKED = "asked"
     ANSWERING = "answering"
+    ANSWERED = "answered"
     LINGERING = "lingering"
 
 
-_HELD, _ASKED, _ANSWERING, _LINGERING = Stage  # an enumeration looks its members up
+_HELD, _ASKED, _ANSWERING, _ANSWERED, _LINGERING = Stage  # an enumeration looks its members up
 
 
 class Downstream(asyncio.Protocol):
@@ -147,23 +148,26 @@ class Downstream(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read: the app is not listened to."""
         self._paused = True
-        self._deadlines.set(self, PATIENCE)
+        if self._stage is _ANSWERING:
+            self._deadlines.set(self, PATIENCE)
         if self._upstream is not None:
             self._upstream.pause()
 
     def resume_writing(self) -> None:
         """It reads again."""
         self._paused = False
-        if self._stage is not _LINGERING:
+        if self._stage in (_ANSWERING, _ANSWERED):
             self._deadlines.clear(self)
         if self._upstream is not None:
             self._upstream.resume()
+        if self._stage is _ANSWERED:
+            self._leave()
 
     def expired(self) -> None:
         """What was waited for did not come."""
         if self._stage is not _ASKED:
             self._cut_off()
-        elif self._is_uploading():
+        elif self._is_uploading() and not (self._upstream and self._upstream.full):
             self._refuse(TooSlow("this message took too long to arrive"))
         else:
             self._fail(Silent())
@@ -329,28 +333,33 @@ class Downstream(asyncio.Protocol):
             patron.finished(self)
 
     def _finish(self, *, closes: bool) -> None:
-        """The exchange is over: the connection goes on, or ends."""
+        """The exchange is over. A client that has not taken the answer is waited for, and asks nothing meanwhile."""
         lingers = self._upload is not None and not self._upload.ended
         if self._stage is not _ANSWERING:
             self._deadlines.clear(self)
         patron, self._patron = self._patron, None
         self._errand = self._upload = self._task = None
+        self._closes = closes
         if patron is not None:
             patron.finished(self)
         if lingers:
             self._linger()
-        elif closes:
+        elif self._paused:
+            self._stage = _ANSWERED
+            self._deadlines.set(self, PATIENCE)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """The connection goes on, or ends."""
+        if self._closes:
             self.outbox.settle(self.transport)
             self.transport.close()
-        else:
-            self._go_home()
-
-    def _go_home(self) -> None:
-        rest, self._rest = self._rest, b""
+            return
+        if self._stays:  # what an app did not read yet may have held it up
+            self.transport.resume_reading()
+        rest, self._rest, self._head = self._rest, b"", b""
         self._home.back(rest, self._stays)
-        if self._paused:  # whoever has the connection now has to know
-            self._paused = False
-            cast("asyncio.Protocol", self.transport.get_protocol()).pause_writing()
 
     def _linger(self) -> None:
         self._stage, self._rest = _LINGERING, b""

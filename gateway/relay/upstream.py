@@ -56,7 +56,8 @@ class Home(Protocol):
 
 
 class Upstream(asyncio.Protocol):
-    """Such a connection. ``used``: it has served an exchange before; ``heard``: something was answered to this one."""
+    """Such a connection. ``used``: it has served an exchange before; ``heard``: something was answered to this one; ``full``: the
+    app does not read."""
 
     transport: asyncio.Transport
 
@@ -66,7 +67,7 @@ class Upstream(asyncio.Protocol):
         self._body: Body | None = None
         self._begun = bytearray()
         self._method, self._informed = "", 0
-        self._keeps = self._paused = self._asks = self.used = self.heard = False
+        self._keeps = self._paused = self._asks = self.used = self.heard = self.full = False
         self.idle_since = 0.0
 
     def begin(self, taker: Taker, method: str, head: bytes, *, more: bool) -> None:
@@ -132,11 +133,13 @@ class Upstream(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The app does not read: the client is not listened to."""
+        self.full = True
         if self._taker is not None:
             self._taker.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It reads again."""
+        self.full = False
         if self._taker is not None:
             self._taker.transport.resume_reading()
 

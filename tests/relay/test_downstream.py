@@ -418,7 +418,6 @@ def test_what_a_client_does_not_read_is_not_kept(ground: Ground, framing: bytes)
         sender.join(30)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the next exchange does not know that nobody reads")
 def test_what_a_client_does_not_read_is_not_kept_however_much_it_asked_for_at_once(ground: Ground) -> None:
     """The first answer ends with more than the client takes; the next waits with the app."""
     with ground.client() as client:
@@ -466,7 +465,6 @@ def test_what_an_app_does_not_read_is_not_kept(ground: Ground) -> None:
         assert (client.status(), client.exactly(2)) == (200, b"ok")
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="its connection is never read from again")
 def test_a_client_whose_body_has_filled_the_way_to_the_app_is_listened_to_again(ground: Ground) -> None:
     """The app answers before it has read all of a body that has come whole, and keeps its connection."""
     with ground.client() as client:

@@ -36,8 +36,9 @@ class BadAnswer(Exception):
 
 
 class Answer(NamedTuple):
-    """A head. ``lines`` are what of it goes back to the client, each behind its line end; ``length`` is what it says of its
-    body. ``fields`` are its headers by lower-case name, unless it was read at a glance; ``repeats``: a name came twice."""
+    """A head of ``size`` bytes. ``lines`` are what of it goes back to the client, each behind its line end; ``length`` is
+    what it says of its body. ``fields`` are its headers by lower-case name, unless it was read at a glance; ``repeats``:
+    a name came twice."""
 
     status: int
     reason: bytes
@@ -46,6 +47,7 @@ class Answer(NamedTuple):
     length: int | None
     keeps_alive: bool
     repeats: bool = False
+    size: int = 0
 
 
 class Sized:
@@ -158,7 +160,9 @@ class Reading:
         kept = cleaning.outward(self.headers, cookies)
         lines = b"\r\n" + kept[:-2] if kept else b""
         repeats = len(fields) != len(self.headers)
-        return Answer(status, self.reason, lines, fields, _length(fields), _keeps_alive(version, fields), repeats)
+        return Answer(
+            status, self.reason, lines, fields, _length(fields), _keeps_alive(version, fields), repeats, len(raw)
+        )
 
     def _feed(self, data: bytes) -> None:
         try:

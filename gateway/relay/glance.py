@@ -25,9 +25,9 @@ _ABOUT = re.compile(
 _new = tuple.__new__  # a third of what calling the class costs
 
 
-def read(head: bytes, cookies: tuple[bytes, ...]) -> Answer | None:
-    """``head`` with its final empty line. ``cookies`` are the names of ours, which no app may set."""
-    plain = _HEAD.fullmatch(head)
+def read(data: bytes, cookies: tuple[bytes, ...]) -> Answer | None:
+    """The head with which ``data`` begins. ``cookies`` are the names of ours, which no app may set."""
+    plain = _HEAD.match(data)
     if plain is None:
         return None
     status, reason, lines = plain.groups()
@@ -40,4 +40,4 @@ def read(head: bytes, cookies: tuple[bytes, ...]) -> Answer | None:
             parts[at - 1] += b"\r\n%b: %b" % (parts[at], value)
         elif name != b"keep-alive" and (name != b"connection" or value.lower() != b"keep-alive"):
             return None
-    return _new(Answer, (int(status), reason, b"".join(parts[::3]), {}, length, True, False))
+    return _new(Answer, (int(status), reason, b"".join(parts[::3]), {}, length, True, False, plain.end()))

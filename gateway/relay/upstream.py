@@ -56,8 +56,8 @@ class Home(Protocol):
 
 
 class Upstream(asyncio.Protocol):
-    """Such a connection. ``used``: it has served an exchange before; ``heard``: something was answered to this one; ``full``: the
-    app does not read."""
+    """Such a connection. ``used``: it has served an exchange before; ``heard``: something was answered to this one;
+    ``full``: the app does not read."""
 
     transport: asyncio.Transport
 
@@ -157,15 +157,16 @@ class Upstream(asyncio.Protocol):
 
     def _takes_whole(self, taker: Taker, data: bytes) -> bool:
         """Whether ``data`` is all of an ordinary answer, as most of them come."""
-        end = data.find(answers.END) + len(answers.END)
-        answer = glance.read(data[:end], self._cookies)
-        if answer is None or answer.length != len(data) - end or not answers.has_body(answer.status, self._method):
+        answer = glance.read(data, self._cookies)
+        if answer is None or answer.length != len(data) - answer.size:
+            return False
+        if not answers.has_body(answer.status, self._method):
             return False
         if self._asks:  # what was not asked yet would be the beginning of the next question
             return False
         self._taker = None
         self._go_home()
-        taker.whole(answer, data[end:])
+        taker.whole(answer, data[answer.size :])
         return True
 
     def _read_heads(self, taker: Taker, new: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from asking import PATIENCE
 from processes import GATEWAY, Process, environment, free_port
@@ -59,14 +59,14 @@ def gateway(url: str, directory: Path, apps: Mapping[str, int]) -> Iterator[Gate
         started.stop()
 
 
-def visit(page: Page, gateway: Gateway, url: str) -> None:
-    """A stranger asks for ``url``, has to sign in as alice, and is back where she wanted to be."""
-    page.goto(url)
+def visit(page: Page, gateway: Gateway, name: str, path: str = "/") -> None:
+    """A stranger asks for an app, has to sign in as alice, and is where she wanted to be."""
+    page.goto(gateway.site(name) + path)
     assert page.url.startswith(gateway.site("auth"))
     page.get_by_label("User name").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).not_to_have_url(page.url)
+    page.wait_for_url(f"{gateway.site(name)}/**")
 
 
 def _variables(url: str, directory: Path, port: int) -> dict[str, str]:

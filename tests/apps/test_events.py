@@ -95,7 +95,7 @@ def test_an_app_knows_when_nobody_listens_any_more(events: Gateway) -> None:
 
 
 def test_a_browser_hears_events(events: Gateway, page: Page) -> None:
-    visit(page, events, f"{events.site('events')}/")
+    visit(page, events, "events")
     with page.expect_response("**/events"):
         page.evaluate(LISTEN)
     cookie = events.cookie()

@@ -38,7 +38,7 @@ def started(person: Page, kind: str, socket: str) -> WebSocket:
 
 
 def test_a_cell_of_a_notebook_is_run_and_shows_its_answer(lab: Gateway, person: Page) -> None:
-    visit(person, lab, f"{lab.site('lab')}/lab?reset")
+    visit(person, lab, "lab", "/lab?reset")
     started(person, "Python 3", "/channels?")
     person.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
     person.keyboard.type("20+22")
@@ -48,7 +48,7 @@ def test_a_cell_of_a_notebook_is_run_and_shows_its_answer(lab: Gateway, person: 
 
 
 def test_a_terminal_says_what_its_shell_says(lab: Gateway, person: Page) -> None:
-    visit(person, lab, f"{lab.site('lab')}/lab?reset")
+    visit(person, lab, "lab", "/lab?reset")
     terminal = started(person, "terminal", "/terminals/websocket/")
     person.locator(".jp-Terminal").click()
     with terminal.expect_event("framereceived", lambda data: r"42\r\n" in data):
@@ -56,7 +56,7 @@ def test_a_terminal_says_what_its_shell_says(lab: Gateway, person: Page) -> None
 
 
 def test_signing_out_closes_the_sockets_of_the_page(lab: Gateway, person: Page) -> None:
-    visit(person, lab, f"{lab.site('lab')}/lab?reset")
+    visit(person, lab, "lab", "/lab?reset")
     terminal = started(person, "terminal", "/terminals/websocket/")
     account = person.context.new_page()
     account.goto(f"{lab.site('auth')}/account")

@@ -80,7 +80,7 @@ lock:
 		--quiet -o requirements.lock
 	uv pip compile pyproject.toml --extra demo --group build --group test --group lint --universal --generate-hashes \
 		--no-header --no-annotate --quiet -o requirements-test.lock
-	uv pip compile tests/apps/requirements.txt --universal --generate-hashes \
+	uv pip compile tests/apps/requirements.txt --python-version 3.11 --universal --generate-hashes \
 		--no-header --no-annotate --quiet -o tests/apps/requirements.lock
 	uv pip compile --group fuzz --universal --generate-hashes \
 		--no-header --no-annotate --quiet -o requirements-fuzz.lock

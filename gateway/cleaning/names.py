@@ -58,7 +58,6 @@ class Fate(Enum):
     API_KEY = auto()
     OVERRIDE = auto()
     CONNECTION = auto()
-    TRAILER = auto()
 
 
 class Name(NamedTuple):

@@ -18,12 +18,12 @@ from gateway.cleaning.names import (
 )
 from gateway.model import Headers
 
-_VALUES = {b"set-cookie": Fate.COOKIE, b"connection": Fate.CONNECTION, b"trailer": Fate.TRAILER}
+_VALUES = {b"set-cookie": Fate.COOKIE, b"connection": Fate.CONNECTION}
 _BLANK = b" \t"
 
 
-def outward(headers: Headers, cookies: tuple[bytes, ...], *, trailer: bool = False) -> bytes:
-    """The lines for the client. ``cookies`` are the names of ours; ``trailer``: those that come are announced to it."""
+def outward(headers: Headers, cookies: tuple[bytes, ...]) -> bytes:
+    """The lines for the client. ``cookies`` are the names of ours."""
     lines = []
     names = _names
     for header in headers:
@@ -33,11 +33,8 @@ def outward(headers: Headers, cookies: tuple[bytes, ...], *, trailer: bool = Fal
         elif fate is Fate.COOKIE:
             if not _is_ours(header[1], cookies):
                 lines.append(b"%b: %b\r\n" % header)
-        elif fate is Fate.TRAILER:
-            if trailer:
-                lines.append(b"%b: %b\r\n" % header)
-        elif fate is Fate.CONNECTION and (named := nominated([header[1]])):
-            return outward(without(headers, named | {b"connection"}), cookies, trailer=trailer)
+        elif fate is Fate.CONNECTION and (named := _nominated(headers)):
+            return outward(without(headers, named), cookies)
     return b"".join(lines)
 
 
@@ -61,6 +58,12 @@ def _fate_of_trailer(lower: bytes, normal: bytes) -> Fate:
 
 _names = Names(_fate)
 _trailers = Names(_fate_of_trailer)
+
+
+def _nominated(headers: Headers) -> frozenset[bytes]:
+    """What all lines of Connection together take out, and these lines."""
+    named = nominated([value for name, value in headers if _names[name].fate is Fate.CONNECTION])
+    return named | {b"connection"} if named else named
 
 
 def _is_ours(value: bytes, cookies: tuple[bytes, ...]) -> bool:

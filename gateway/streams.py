@@ -53,10 +53,15 @@ class Streams:
             self._due = asyncio.get_running_loop().call_later(SOON, self.look)
 
     async def watch(self) -> None:
-        """Look once a second, for ever."""
+        """Look once a second, for ever; if that fails, nobody knows what is still allowed, and everything ends."""
         while True:
             await asyncio.sleep(EVERY)
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                logger.exception("what is open cannot be looked at, and ends")
+                for stream, right in list(self.open.items()):
+                    self._settle(stream, right, None)
 
     def look(self) -> None:
         """Have judged whatever memory does not stand for any more."""
@@ -86,7 +91,10 @@ class Streams:
 
     def _judge(self, stream: Stream, right: Right) -> bool:
         """From memory, if that knows."""
-        decision = weigh(right.asked(), right.credentials(), self._cache, self._clock())
+        try:
+            decision = weigh(right.asked(), right.credentials(), self._cache, self._clock())
+        except Exception:
+            return False  # whoever asks has an end for it
         if isinstance(decision, Missing):
             return False
         self._settle(stream, right, decision)
@@ -97,6 +105,9 @@ class Streams:
             async with asyncio.timeout(PATIENCE):
                 decision: Decision | None = await rights.judge(right, self._cache, self._recall, self._clock)
         except (GatewayError, TimeoutError):
+            decision = None
+        except Exception:
+            logger.exception("what is open could not be judged, and ends")
             decision = None
         self._settle(stream, right, decision)
 
@@ -111,4 +122,7 @@ class Streams:
         self.ended += 1
         reason = decision.reason if decision is not None else "cannot know now whether this may go on"
         logger.info("a stream was ended", extra={"app_host": right.request.host, "reason": reason})
-        stream.end(decision)
+        try:
+            stream.end(decision)
+        except Exception:  # the others have to be told all the same
+            logger.exception("a stream could not be ended")

@@ -226,3 +226,43 @@ async def test_what_is_over_meanwhile_is_not_told(judgements: Judgements) -> Non
     said.set_result(DENY)
     await asyncio.gather(*room._judging)
     assert opened.told == []
+
+
+@pytest.mark.anyio
+async def test_what_fails_while_judging_ends_what_was_judged(judgements: Judgements) -> None:
+    opened = Open()
+    room = streams(opened)
+    room.look()
+    said = await judgements.next.get()
+    said.set_exception(RuntimeError("a bug"))
+    await asyncio.gather(*room._judging)
+    assert opened.told == [None]
+
+
+@pytest.mark.anyio
+async def test_one_that_cannot_be_ended_does_not_keep_others_open(judgements: Judgements) -> None:
+    class Broken(Open):
+        def end(self, decision: Decision | None) -> None:
+            raise RuntimeError("a bug")
+
+    broken, other = Broken(), Open()
+    room = streams(broken)
+    room.open[other] = Right(2, REQUEST, b"/", (), None)
+    room.look()
+    for _ in room.open:
+        (await judgements.next.get()).set_result(DENY)
+    await asyncio.gather(*room._judging)
+    assert other.told == [DENY]
+
+
+@pytest.mark.anyio
+async def test_a_look_that_fails_ends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Open()
+    room = streams(opened)
+    ended = asyncio.Event()
+    monkeypatch.setattr("gateway.streams.EVERY", 0.0)
+    monkeypatch.setattr(opened, "end", lambda decision: ended.set())
+    monkeypatch.setattr(room, "look", lambda: 1 / 0)
+    watching = asyncio.create_task(room.watch())
+    await asyncio.wait_for(ended.wait(), 10)
+    watching.cancel()

@@ -104,7 +104,10 @@ class Sidecar(ForwardAuth):
         if uri.startswith(_RESERVED) or version != b"HTTP/1.1":
             return False
         known = self._heads.find(_key(method, block, peer))
-        reply = self.again(known, uri) if known is not None else None
+        try:
+            reply = self.again(known, uri) if known is not None else None
+        except Exception:  # is asked anew, where it is said
+            return False
         if known is None or reply is None:
             return False
         client, plan = home.client(self.carrier), known.more

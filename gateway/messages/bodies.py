@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from gateway.messages.heads import LONGEST, MOST, BadMessage, TooLarge
 
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+DECIDE = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers by which the length of a body is known."""
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})")
 _EXTENDED = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~]*)?")
 _LONGEST_EXTENDED = 1024

@@ -133,8 +133,8 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """White space behind a value is none of it (RFC 9110 section 5.5); llhttp leaves it there. Where it decides the length
-        of the body it stays, and is refused: parsers differ."""
+        """White space behind a value is none of it (RFC 9110 section 5.5); llhttp leaves it there. Behind a length it is
+        refused, because parsers differ, so there it stays."""
         super().on_header(name, value if name.lower() in bodies.DECIDE else value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:

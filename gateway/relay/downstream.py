@@ -355,6 +355,7 @@ class Downstream(asyncio.Protocol):
         if self._closes:
             self.outbox.settle(self.transport)
             self.transport.close()
+            self._deadlines.set(self, PATIENCE)  # for what was not taken yet
             return
         if self._stays:  # what an app did not read yet may have held it up
             self.transport.resume_reading()

@@ -29,7 +29,7 @@ fuzz: $(VENV)/fuzz.stamp
 	$(BIN)/python tests/fuzz/fuzz_relay.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
 	$(BIN)/python tests/fuzz/fuzz_questions.py -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=.fuzz/
 
-# Figures, each bar's verdict, loadtests/results/: 20 minutes, or 4. wrk and nginx are asked for (apt install wrk nginx).
+# Figures, each bar's verdict, loadtests/results/: 26 minutes, or 7. wrk and nginx are asked for (apt install wrk nginx).
 # ONLY="checks traefik" measures only that.
 bench: $(VENV)/test.stamp
 	$(BIN)/python loadtests/bench.py $(addprefix --only ,$(ONLY))

@@ -1,7 +1,8 @@
-"""What is written in one turn of the event loop, sent together at its end.
+"""What is written in one turn of the event loop, sent together in the next.
 
 Waking somebody who sleeps is the dearest part of sending: he answers, sleeps again, and is woken by the next write, if
-work lies between the two. Written one right behind the other, most find him awake. Who sends alone loses nothing.
+work lies between the two. Written one right behind the other, most find him awake, and the turn between brings more
+that can go along. Who sends alone loses one look at the sockets.
 
 For whole messages. Whoever writes to that transport in another way, or ends it, has it settled before.
 """
@@ -19,7 +20,7 @@ class Outbox:
         self._held: dict[asyncio.Transport, bytes] = {}
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
-        """At the end of this turn, in its order among what is written to this transport."""
+        """In the next turn, in its order among what is written to this transport."""
         held = self._held
         if not held:
             self._loop.call_soon(self.flush)

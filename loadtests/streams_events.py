@@ -80,7 +80,12 @@ async def opened(port: int, requests: Sequence[bytes]) -> list[Listener]:
         (await loop.create_connection(lambda: Listener(request), "127.0.0.1", port))[1]  # noqa: B023 - called at once
         for request in requests
     ]
-    await asyncio.wait_for(asyncio.gather(*(listener.opened for listener in made)), SILENCE)
+    try:
+        await asyncio.wait_for(asyncio.gather(*(listener.opened for listener in made)), SILENCE)
+    except BaseException:
+        for listener in made:
+            listener.close()
+        raise
     return made
 
 

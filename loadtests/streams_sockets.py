@@ -99,8 +99,13 @@ async def opened(port: int, openings: Sequence[bytes]) -> list[Socket]:
             for opening in openings[begin : begin + AT_ONCE]
         ]
         some = [protocol for _, protocol in await asyncio.gather(*made)]
-        await asyncio.wait_for(asyncio.gather(*(socket.opened for socket in some)), SILENCE)
         found += some
+        try:
+            await asyncio.wait_for(asyncio.gather(*(socket.opened for socket in some)), SILENCE)
+        except BaseException:
+            for socket in found:
+                socket.close()
+            raise
     return found
 
 

@@ -6,6 +6,7 @@ locust patches the standard library when it is imported, so it runs in processes
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -219,7 +220,7 @@ def test_a_run_of_one_opening_ends_with_the_last_browser_and_reports(app: str, t
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(report.read_text())
     assert (found["requests"], found["failures"], found["unanswered"], found["opened"]) == (2 * 90, 0, 0, 2)
-    assert found["p50"] <= found["p99"] <= found["slowest"]
+    assert found["p50"] <= found["p99"] <= math.ceil(found["slowest"])  # locust rounds the first two
 
 
 def test_asked_for_directly_a_check_is_told_of_each_request_as_traefik_tells_it(served: Served) -> None:

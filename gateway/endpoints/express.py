@@ -312,16 +312,16 @@ def _go_on(transport: asyncio.Transport, rest: bytes) -> None:
 
 
 def _cut(data: bytes, sender: bytes) -> tuple[bytes, bytes]:
-    """``data`` without what its X-Forwarded-Uri says, with who sent it, and that; nothing where there is none. The mark
+    """``data`` without what its X-Forwarded-Uri says, behind who sent it, and that; nothing where there is none. The mark
     before it stays, and no plain message has it twice, so that what is left has one reading: such a message, and the place
-    in it."""
+    in it. The sender stands before it, where nothing that is sent can be taken for a part of his address."""
     for mark in _MARKS:
         start = data.find(mark) + len(mark)
         if start >= len(mark):
             end = data.find(b"\r\n", start)
             if end <= start or len(data) > LONGEST:
                 break
-            return data[:start] + data[end:] + sender, data[start:end]
+            return b"%b\n%b%b" % (sender, data[:start], data[end:]), data[start:end]
     return b"", b""
 
 

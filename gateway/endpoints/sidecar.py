@@ -219,4 +219,5 @@ class Sidecar(ForwardAuth):
 
 
 def _key(method: bytes, block: bytes, peer: Peer) -> bytes:
-    return b"%b %b%b" % (method, block, peer.raw)
+    """Who sent it stands first, where nothing that is sent can be taken for a part of an address."""
+    return b"%b %b %b" % (peer.raw, method, block)

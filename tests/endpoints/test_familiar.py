@@ -17,6 +17,7 @@ from gateway.endpoints import familiar
 from gateway.endpoints.express import _cut
 from gateway.endpoints.familiar import LONGEST_KEPT, Familiar
 from gateway.endpoints.forwardauth import ForwardAuth, Judge
+from gateway.endpoints.sidecar import Peer, _key
 from gateway.forwarded import Trust
 from gateway.headers import lines
 from gateway.messages import plain
@@ -265,3 +266,14 @@ def test_a_policy_that_was_changed_is_not_kept_by_those_who_never_ask_again() ->
         kept = [*place._people.values(), *place._strangers.values()]
         assert [known.standing.policy for known in kept] == [cache.policy, cache.policy]
         cache.put_policy(compile_policy(number, [(1, app) for app in APPS]), cache.epoch)
+
+
+@pytest.mark.parametrize("more", [b"1", b"12", b"\n1"])
+def test_nothing_behind_a_message_makes_it_another_senders(more: bytes) -> None:
+    """One at 2.3.4.5 wrote ``1`` behind a head that 12.3.4.5 had sent, and was taken for that one, whom a rule trusts."""
+    data = b"GET /auth/traefik HTTP/1.1\r\nHost: a\r\nX-Forwarded-Uri: /\r\n\r\n"
+    for sender, address in ((b"2.3.4.5", b"12.3.4.5"), (b"12.3.4.5", b"2.3.4.5")):
+        assert _cut(data + more, sender)[0] != _cut(data, address)[0]
+        block = data.partition(b"\r\n")[2]
+        stranger, known = Peer(sender.decode(), sender), Peer(address.decode(), address)
+        assert _key(b"GET", block + more, stranger) != _key(b"GET", block, known)

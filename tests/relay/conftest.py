@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import serving
+from databases import Cluster
 from relay import behind
 from relay.behind import App
+from relay.by_hand import Ground, answers_still, nothing_broke, standing
 from serving import Served
 
 APPS = """
@@ -48,3 +50,18 @@ def carrying(database: str, tmp_path: Path, app: App) -> Iterator[Served]:
 def cookie(carrying: Served) -> str:
     """Alice's."""
     return carrying.session("alice")[1]
+
+
+@pytest.fixture(scope="module")
+def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Another, for tests that break what they are given."""
+    with standing(cluster, tmp_path_factory.mktemp("ground")) as made:
+        yield made
+
+
+@pytest.fixture
+def ground(shared: Ground, caplog: pytest.LogCaptureFixture) -> Iterator[Ground]:
+    """Behind each test the next request goes by a new connection, and gets its own answer."""
+    yield shared
+    answers_still(shared)
+    nothing_broke(caplog)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from databases import Cluster
-from relay.by_hand import CLOSED, OK, Ground, Side, answers_still, nothing_broke, standing
+from relay.by_hand import CLOSED, OK, Ground, Side
 
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
@@ -109,20 +106,6 @@ TOO_LONG = {
     "not modified, in chunks": b"HTTP/1.1 304 Not Modified\r\n" + CHUNKED,
 }
 """Whole answers, behind which the app goes on."""
-
-
-@pytest.fixture(scope="module")
-def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with standing(cluster, tmp_path_factory.mktemp("broken")) as made:
-        yield made
-
-
-@pytest.fixture
-def ground(shared: Ground, caplog: pytest.LogCaptureFixture) -> Iterator[Ground]:
-    """Behind each test the next request goes by a new connection, and gets its own answer."""
-    yield shared
-    answers_still(shared)
-    nothing_broke(caplog)
 
 
 def asked(ground: Ground, client: Side, method: bytes = b"GET", version: bytes = b"1.1") -> Side:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
-from databases import Cluster
-from relay.by_hand import CLOSED, OK, Ground, answers_still, nothing_broke, standing
+from relay.by_hand import CLOSED, OK, Ground
 
 LARGE = 8_000_000
 """Bytes of a body that no socket takes at once."""
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
 UPLOAD = (b"POST / HTTP/1.1", b"Content-Length: %d" % LARGE)
 POLLED = (b"GET /public/events HTTP/1.1",)
-
-
-@pytest.fixture(scope="module")
-def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with standing(cluster, tmp_path_factory.mktemp("apps")) as made:
-        yield made
-
-
-@pytest.fixture
-def ground(shared: Ground, caplog: pytest.LogCaptureFixture) -> Iterator[Ground]:
-    """Behind each test the next request goes by a new connection, and gets its own answer."""
-    yield shared
-    answers_still(shared)
-    nothing_broke(caplog)
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 20", b"HTTP/1.1 103 Early Hints\r\n\r\n"])

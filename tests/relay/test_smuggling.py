@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from databases import Cluster
-from relay.by_hand import CLOSED, Ground, Side, answers_still, nothing_broke, standing
+from relay.by_hand import CLOSED, Ground, Side, answers_still, nothing_broke
 
 EVIL = b"GET /smuggled HTTP/1.1\r\nHost: app.example.com\r\n\r\n"
 LENGTH = b"Content-Length: %d" % len(EVIL)
@@ -95,12 +94,6 @@ CHUNKS = {
     "trailers without end": b"0\r\n" + b"x: y\r\n" * 20_000,
 }
 """Chunks that end where it is not sure; what follows spells a request."""
-
-
-@pytest.fixture(scope="module")
-def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with standing(cluster, tmp_path_factory.mktemp("smuggling")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class Hall:
 class ExpressProtocol(asyncio.Protocol):
     """One connection, while its messages are plain."""
 
-    __slots__ = ("_client", "_doors", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
+    __slots__ = ("_client", "_doors", "_from", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
 
     transport: asyncio.Transport
 
@@ -90,7 +90,8 @@ class ExpressProtocol(asyncio.Protocol):
         self._doors = self._hall.doors
         self._front: FrontProtocol | None = None
         self._client: Client | None = None
-        self._peer = Peer(None, b"")
+        self._peer: str | None = None
+        self._from = b""
         self._paused = False
         self._idle_since = 0.0
 
@@ -101,7 +102,7 @@ class ExpressProtocol(asyncio.Protocol):
         local, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         is_unix = isinstance(local, str)
         if isinstance(peer, tuple) and not is_unix:
-            self._peer = Peer(peer[0], peer[0].encode())
+            self._peer, self._from = peer[0], peer[0].encode()
         elif not is_unix:
             self._doors = None  # a peer that has no name any more is nobody's proxy
         if self._doors is not None and self._doors.is_internal((local, None) if is_unix else local[:2]):
@@ -152,14 +153,14 @@ class ExpressProtocol(asyncio.Protocol):
     def _answered(self, data: bytes) -> bool:
         """Whether ``data`` is a plain question, and memory knows the answer."""
         hall = self._hall
-        if self._client is not None and hall.sidecar is not None and hall.sidecar.arrived_again(self, data, self._peer):
+        if self._client is not None and hall.sidecar is not None and hall.sidecar.arrived_again(self, data, self._from):
             return True
-        head, uri = _cut(data, self._peer.raw)
+        head, uri = _cut(data, self._from)
         if uri:
             known = hall.familiar.find(head)
             if known is not None and self._answered_again(known, uri):
                 return True
-        elif self._client is None and hall.sidecar is not None and hall.sidecar.arrived_again(self, data, self._peer):
+        elif self._client is None and hall.sidecar is not None and hall.sidecar.arrived_again(self, data, self._from):
             return True
         return self._answered_anew(data, head)
 
@@ -184,7 +185,7 @@ class ExpressProtocol(asyncio.Protocol):
         if door is None:
             return self._carried(self._doors, message, data)
         try:
-            asked = door.read(Question(message.method, message.target, message.headers, self._peer.name))
+            asked = door.read(Question(message.method, message.target, message.headers, self._peer))
             reply = asked if isinstance(asked, Reply) else door.answer(asked)
             if head and reply is not None and isinstance(asked, Asked) and door.varies:
                 door.remember(self._hall.familiar, head, asked, (door, message.method, message.closes))
@@ -199,10 +200,12 @@ class ExpressProtocol(asyncio.Protocol):
         hall, words = self._hall, self.words(reply, method == "HEAD", closes)
         hall.server_state.total_requests += 1
         self._idle_since = hall.deadlines.now
-        hall.outbox.write(self.transport, words)
         if closes:
             hall.outbox.settle(self.transport)
+            self.transport.write(words)
             self.transport.close()
+        else:
+            hall.outbox.write(self.transport, words)
 
     # For hosts that the gateway carries ------------------------------------------------------------------------------
 
@@ -251,7 +254,7 @@ class ExpressProtocol(asyncio.Protocol):
             return False
         block = data.partition(b"\r\n")[2]
         request = Request(message.method, message.target, "1.1", message.headers, block, closes=message.closes)
-        sidecar.arrived(self, request, self._peer, whole=True)
+        sidecar.arrived(self, request, Peer(self._peer, self._from), whole=True)
         return True
 
     def _divert(self, target: bytes, host: bytes) -> Callable[[Request], None] | None:
@@ -263,7 +266,7 @@ class ExpressProtocol(asyncio.Protocol):
         def take(request: Request) -> None:
             self._front = None
             self._arrive()
-            sidecar.arrived(self, request, self._peer)
+            sidecar.arrived(self, request, Peer(self._peer, self._from))
 
         return take
 

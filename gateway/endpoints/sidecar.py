@@ -95,7 +95,7 @@ class Sidecar(ForwardAuth):
         app = policy.app(host)
         return app is not None and app.upstream != ""
 
-    def arrived_again(self, home: Home, data: bytes, peer: Peer) -> bool:
+    def arrived_again(self, home: Home, data: bytes, sender: bytes) -> bool:
         """Whether ``data`` is a whole message of a head that was read before, and memory knows the answer; then it is under
         way."""
         line, _, block = data.partition(b"\r\n")
@@ -103,7 +103,7 @@ class Sidecar(ForwardAuth):
         uri, _, version = rest.partition(b" ")
         if uri.startswith(_RESERVED) or version != b"HTTP/1.1":
             return False
-        known = self._heads.find(_key(method, block, peer))
+        known = self._heads.find(_key(method, block, sender))
         try:
             reply = self.again(known, uri) if known is not None else None
         except Exception:  # is asked anew, where it is said
@@ -171,7 +171,7 @@ class Sidecar(ForwardAuth):
         if len(request.block) <= LONGEST_KEPT:
             standing = stand(asked.request, asked.shown, self.judge.cache, self.judge.clock())
             if standing is not None:
-                head = _key(request.method.encode(), request.block, peer)
+                head = _key(request.method.encode(), request.block, peer.raw)
                 self._heads.remember(head, asked.request, standing, plan)
 
     def _origin(self, asked: AccessRequest, peer: Peer) -> Origin:
@@ -218,6 +218,6 @@ class Sidecar(ForwardAuth):
         return reply
 
 
-def _key(method: bytes, block: bytes, peer: Peer) -> bytes:
+def _key(method: bytes, block: bytes, sender: bytes) -> bytes:
     """Who sent it stands first, where nothing that is sent can be taken for a part of an address."""
-    return b"%b %b %b" % (peer.raw, method, block)
+    return b"%b %b %b" % (sender, method, block)

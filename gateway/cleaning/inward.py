@@ -101,7 +101,9 @@ def _cookies(value: bytes, ours: tuple[bytes, ...], line: int, at: int) -> Itera
         return
     first = kept.index(True)
     begin = at + sum(len(pair) + 1 for pair in pairs[:first])
-    yield at, begin + len(pairs[first]) - len(pairs[first].lstrip(_BLANK))
+    after = begin + len(pairs[first]) - len(pairs[first].lstrip(_BLANK))
+    if after > at:
+        yield at, after
     begin += len(pairs[first])
     for pair, stays in zip(pairs[first + 1 :], kept[first + 1 :], strict=True):
         end = begin + len(pair) + 1

@@ -21,6 +21,7 @@ WRITTEN_ANEW = frozenset({b"content-length", b"expect"})
 """How a message is framed and asked for on this side says nothing about the other."""
 PROXIES_ONLY = frozenset(
     {b"forwarded", b"via", b"x-forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"}
+    | {b"proxy"}
 )
 PROXIES_FAMILIES = (
     b"x-forwarded-",
@@ -31,7 +32,8 @@ PROXIES_FAMILIES = (
     b"x-auth-request-",
     b"x-gateway-",
 )
-"""What an app believes because only a proxy can have said it: a client that says it is lying."""
+"""What an app believes because only a proxy can have said it: a client that says it is lying. ``Proxy`` nobody says, but
+CGI takes it for a setting (httpoxy, CVE-2016-5385)."""
 OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
 """By these an app acts by another method than the one that was judged."""
 NOT_BEHIND_A_BODY = frozenset(

@@ -13,7 +13,7 @@ OURS = (b"__Secure-gateway_session", b"__Host-gateway_portal")
 HOSTILE = b"""
 Remote-User remote_user REMOTE-USER Remote_User X-Remote-User remote.user X_Forwarded_User
 X-Forwarded-For x_forwarded_for Forwarded Via X-Real-IP X-Original-URL X-Rewrite-Url X-Gateway-Secret
-Proxy-Authorization Connection Upgrade TE Keep-Alive Content-Length
+Proxy-Authorization Proxy Connection Upgrade TE Keep-Alive Content-Length
 """
 RULES = Rules(OURS, frozenset({b"remote-user", b"remote-groups", b"x-forwarded-user"}), overrides=False)
 

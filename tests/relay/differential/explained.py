@@ -149,6 +149,7 @@ ROWS = (
     Row("app", HOP_BY_HOP, "it is about the connection (RFC 9110 section 7.6.1); nginx passes some of it on", dropped),
     Row("app", ".*", "the client's Connection names it (RFC 9110 section 7.6.1)", nominated),
     Row("app", "(content|transfer)_(length|encoding)", "some apps would take it for the other spelling", dropped),
+    Row("app", "proxy", "CGI would take it for a setting (CVE-2016-5385); nginx leaves that to its users", dropped),
     Row("app", "cookie", "no app gets our cookie", without_ours),
     Row("app", "host", "nginx writes the name anew", spelled),
     Row(

@@ -84,6 +84,7 @@ def warm(served: Served) -> Gateway:
     with psycopg.connect(served.url, autocommit=True) as connection:
         connection.execute("UPDATE gateway.sessions SET ended_at = now() WHERE id = %s", (number,))
         connection.execute("UPDATE gateway.api_keys SET ended_at = now() WHERE id = %s", (key,))
+    served.heard()  # what is heard later makes memory forget what was just asked
     with Line(served.address) as line:
         for status, how in JOURNEYS.values():
             line.send(asked(made, how))

@@ -2,6 +2,9 @@
 
 The file is written inside the transaction, before COMMIT: whoever hears the announcement reads the new file. If the
 COMMIT fails after that, the next rotation tells the database what this one could not.
+
+A withdrawal ends all sessions and API keys there as well: memory is filled from their rows, and what is open is judged
+again by them, where nobody sees any more which key had signed a token.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import NamedTuple
 
 from gateway.errors import CannotStart
 from gateway.services.ground import Ground, Silent, taking_away
-from gateway.storage import audit, ringfile, signing_keys
+from gateway.storage import api_keys, audit, ringfile, sessions, signing_keys
 from gateway.tokens import Ring
 
 
@@ -49,6 +52,9 @@ async def _rotate(ground: Ground, actor: str, path: Path, *, withdraw: bool) -> 
         await signing_keys.lock(taking.tx)
         ring = await asyncio.to_thread(_write, path, withdraw)
         key, withdrawn = ring.current.hex(), await signing_keys.match(taking.tx, [root.hex() for root in ring.roots])
+        if withdrawn:
+            await sessions.end_all(taking.tx)
+            await api_keys.end_all(taking.tx)
         await audit.record(taking.tx, actor, "secret.rotate", f"key:{key}", withdrawn=withdrawn)
     return Rotated(key, tuple(withdrawn), taking.silent)
 

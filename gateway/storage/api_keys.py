@@ -56,6 +56,11 @@ async def end(tx: Connection, key: int) -> bool:
     return await rows.fetchone() is not None
 
 
+async def end_all(tx: Connection) -> None:
+    """Revoke every key there is."""
+    await tx.execute("UPDATE api_keys SET ended_at = now() WHERE ended_at IS NULL")
+
+
 def _key(row: tuple[Any, ...]) -> ApiKey:
     number, user, label, apps, created, expires, last_seen = row
     return ApiKey(number, user, label, None if apps is None else tuple(apps), created, expires, last_seen)

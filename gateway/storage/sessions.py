@@ -100,6 +100,11 @@ async def end_user(tx: Connection, user: int) -> list[int]:
     return await _end(tx, "s.user_id = %s", (user,))
 
 
+async def end_all(tx: Connection) -> None:
+    """End every session there is."""
+    await tx.execute("UPDATE sessions SET ended_at = now() WHERE ended_at IS NULL")
+
+
 async def forget_ended(tx: Connection) -> None:
     """Drop rows that ended or expired a month ago."""
     await tx.execute(

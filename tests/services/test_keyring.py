@@ -14,7 +14,7 @@ import pytest
 from fake_ears import silent_ear
 from gateway import tokens
 from gateway.errors import CannotStart, GatewayError
-from gateway.services import keyring
+from gateway.services import api_keys, keyring, sessions, users
 from gateway.services.ground import Ground
 from gateway.storage import ringfile
 
@@ -60,6 +60,20 @@ async def test_a_replacement_drops_every_old_key(ground: Ground, file: Path, psq
     assert set(after.roots) == {after.current}
     assert [tokens.admit(after, "session", token.encode(), 0) for token in old] == [False, False]
     assert keys(psql) == {first.current.hex(): False, second: False, done.key: True}
+
+
+async def test_a_replacement_ends_whatever_was_signed_before_in_the_database_too(
+    ground: Ground, file: Path, psql: psycopg.Connection
+) -> None:
+    """Memory that is filled from there does not see who signed a token, and what is open is judged again without it."""
+    await users.add(ground, "me", "alice", "correct horse battery")
+    await sessions.create(ground, "me", "alice", 60.0, "example.com")
+    await api_keys.create(ground, "me", "alice", "", None)
+    await keyring.rotate(ground, "me", file)
+    ended = "SELECT ended_at IS NOT NULL FROM sessions UNION ALL SELECT ended_at IS NOT NULL FROM api_keys"
+    assert psql.execute(ended).fetchall() == [(False,), (False,)]
+    await keyring.replace(ground, "me", file)
+    assert psql.execute(ended).fetchall() == [(True,), (True,)]
 
 
 async def test_the_file_stays_private_and_whole(ground: Ground, file: Path) -> None:

@@ -31,7 +31,6 @@ from gateway.model import AccessRequest, App, Deny, Reply, Rule
 from gateway.observe.metrics import Metrics
 from gateway.observe.news import News
 from gateway.observe.numbers import Numbers
-from gateway.relay.pool import Terms
 from gateway.relay.relay import Relay
 from gateway.replies import Speech
 from gateway.services import batches
@@ -79,7 +78,7 @@ class Gateway:
         self.reload = Reload(self.ground, config, settings.portal_host) if config else None
         self.news = News(self.cache.counters)
         self._tasks: list[asyncio.Task[None]] = []
-        self.relay = self._make_relay()
+        self.relay = Relay(settings.upstream, self._cookies())
         self.streams = Streams(self.cache, self.recall, clocks.moment)
         self._doors = self._make_doors(internal)
 
@@ -184,20 +183,14 @@ class Gateway:
         )
 
     def _make_sidecar(self, judge: Judge) -> Sidecar:
-        names = Names(self._cookies(), b"gateway-" + secrets.token_hex(4).encode())
-        return Sidecar(judge, self.relay, self.streams.open, names, self.settings.portal_host, self._sorry)
-
-    def _make_relay(self) -> Relay:
-        upstream = self.settings.upstream
-        terms = Terms(upstream.connect, upstream.answer, upstream.idle, upstream.connections)
-        return Relay(terms, self._cookies(), upstream.ca_file)
+        ours = Names(self._cookies(), b"gateway-" + secrets.token_hex(4).encode())
+        return Sidecar(judge, self.relay, self.streams.open, ours, self.settings.portal_host, self._sorry)
 
     def _carried(self) -> Numbers:
-        failures: Mapping[str, int] = self._doors.sidecar.failures if self._doors.sidecar is not None else {}
         return {
             "streams": {"": len(self.streams.open)},
             "streams_ended": {"": self.streams.ended},
-            "upstream_failures": dict(failures),
+            "upstream_failures": dict(self._doors.sidecar.failures),
         }
 
     def _cookies(self) -> tuple[bytes, ...]:

@@ -1,8 +1,8 @@
 """No proxy's speech: the question is the request itself, which the gateway then carries to the app.
 
-Shaped as a dialect is, but not one: nobody chooses it by a path. Only a trusted peer says
-for whom it speaks, and by which scheme that one came. What an allow answers is the identity headers alone, which go to the
-app; every other answer goes to the client whole.
+Shaped as a dialect is, but not one: nobody chooses it by a path. Only a trusted peer says for whom it speaks, and by which
+scheme that one came. What an allow answers is the identity headers alone, which go to the app; every other answer goes to
+the client whole.
 """
 
 from __future__ import annotations

@@ -120,8 +120,6 @@ class Streams:
                 self.open[stream] = rights.renewed(right, self._cache, self._clock())
             return
         self.ended += 1
-        reason = decision.reason if decision is not None else "cannot know now whether this may go on"
-        logger.info("a stream was ended", extra={"app_host": right.request.host, "reason": reason})
         try:
             stream.end(decision)
         except Exception:  # the others have to be told all the same

@@ -17,7 +17,7 @@ from gateway.cache import Bounds, Cache
 from gateway.check import Moment
 from gateway.errors import StoreBusy
 from gateway.model import AccessRequest, Allow, Decision, Deny
-from gateway.services import rights, sessions
+from gateway.services import keyring, rights, sessions
 from gateway.services.rights import Right
 from gateway.streams import Streams
 from relay import behind
@@ -65,17 +65,27 @@ def revoke(served: Served, number: int) -> None:
     assert served.call(sessions.revoke(served.gateway.ground, "test", number)) == ()
 
 
-def test_a_long_poll_is_told_why_it_ends(carrying: Served, app: App) -> None:
+def test_a_long_poll_is_told_why_it_ends(carrying: Served, app: App, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     number, cookie = carrying.session("alice")
     with asked(carrying, app, cookie) as (line, met):
         revoke(carrying, number)
         answer = line.answer()
         assert answer is not None
         assert (answer.status, answer["content-type"]) == (401, "application/problem+json")
-        assert answer["x-request-id"]
+        assert answer["x-request-id"] in [getattr(record, "request_id", "") for record in caplog.records]
         assert met.ended()
     assert carrying.gateway.streams.ended == 1
     assert carrying.gateway.streams.open == {}
+
+
+def test_what_was_opened_by_a_token_of_a_withdrawn_key_ends(carrying: Served, app: App) -> None:
+    _, cookie = carrying.session("alice")
+    with asked(carrying, app, cookie) as (line, _):
+        carrying.call(keyring.replace(carrying.gateway.ground, "test", carrying.gateway.settings.server.keys_file))
+        answer = line.answer()
+        assert answer is not None
+        assert answer.status == 401
 
 
 def test_what_has_begun_to_be_answered_is_cut_off(carrying: Served, app: App) -> None:

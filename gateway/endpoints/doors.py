@@ -36,7 +36,7 @@ class Doors:
         metrics: Mapping[bytes, ASGIApp],
         internal: Address | None,
         request_id: Callable[[], str],
-        sidecar: Sidecar | None = None,
+        sidecar: Sidecar,
     ) -> None:
         self._prefixes = [(path, door) for path, door in hot.items() if path.endswith(b"/")]
         self._hot, self._portal_host, self._portal = hot, portal_host, portal
@@ -61,7 +61,7 @@ class Doors:
         if (found := self._behind(path)) is not None:
             return found
         host = _host(scope)
-        if not path.startswith(_OWN) and self.sidecar is not None and self.sidecar.owns(host):
+        if not path.startswith(_OWN) and self.sidecar.owns(host):
             return self._not_carried
         if path in self._health:
             return self._health[path]
@@ -71,7 +71,7 @@ class Doors:
         """The sidecar, if such a request is for a host that it carries, or, while the policy is not known, may be. Its own
         paths the gateway keeps on every host."""
         path = uri.partition(b"?")[0]
-        if self.sidecar is None or self.hot(path) is not None or path.startswith(_OWN):
+        if self.hot(path) is not None or path.startswith(_OWN):
             return None
         owns = self.sidecar.owns(_name(host))
         return self.sidecar if owns or (owns is None and path not in self._health) else None

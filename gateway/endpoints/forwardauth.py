@@ -36,6 +36,7 @@ from gateway.model import (
     Reply,
 )
 from gateway.observe.floods import Few
+from gateway.observe.news import request_id
 from gateway.policy import Open, conclude, pick
 from gateway.replies import Speech
 from gateway.services.decide import decide
@@ -85,9 +86,8 @@ class ForwardAuth:
         except Exception:
             # Nothing that fails here may become anything but a no; the traceback goes to the log, never to the caller.
             reply = self._no_answer("G399", "the check failed")
-            request_id = dict(reply.headers).get(b"x-request-id", b"").decode()
             if self._few.passes(self.judge.clock().now):
-                logger.exception("a check failed", extra={"request_id": request_id})
+                logger.exception("a check failed", extra={"request_id": request_id(reply)})
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Hashable, MutableMapping
 from itertools import count
 from typing import Any, NamedTuple, Protocol
 
-from gateway import direct, replies
+from gateway import direct
 from gateway.check import stand
 from gateway.cleaning import Origin
 from gateway.endpoints import onward
@@ -25,8 +25,9 @@ from gateway.forwarded import SECRET_HEADER
 from gateway.headers import lines
 from gateway.messages.heads import BadMessage
 from gateway.messages.request import Errand, Request
-from gateway.model import AccessRequest, Allow, Decision, Question, Reply
+from gateway.model import AccessRequest, Allow, Decision, Malformed, Question, Reply
 from gateway.observe.floods import Few
+from gateway.observe.news import request_id
 from gateway.policy import CompiledApp
 from gateway.services import rights
 from gateway.services.rights import Right
@@ -149,7 +150,7 @@ class Sidecar(ForwardAuth):
         elif policy is None:
             client.say(self._unavailable("G301", "the rules changed this moment"))
         elif app is None or not app.upstream:
-            client.say(self._problem(404, "G140", "there is no such door here"))
+            client.say(self._refuse(Malformed("G140", "there is no such door here", 404)))
         else:
             self._send(client, request, asked, reply, app, peer, whole=whole)
 
@@ -159,7 +160,7 @@ class Sidecar(ForwardAuth):
         try:
             plan = onward.plan(request, asked.request, app, self._origin(asked.request, peer), self._names)
         except Unfit as unfit:
-            client.say(self._problem(unfit.status, "G108", str(unfit)))
+            client.say(self._refuse(Malformed("G108", str(unfit), unfit.status)))
             return
         if whole:
             self._remember(request, asked, plan, peer)
@@ -188,33 +189,32 @@ class Sidecar(ForwardAuth):
         """The app did not answer; a person sees a page."""
         self.failures[error.code] = self.failures.get(error.code, 0) + 1
         asked = self._open[client].asked()
-        request_id = self.judge.speech.request_id()
+        number = self.judge.speech.request_id()
         if self._floods.passes(self.judge.clock().now):
-            about = {"host": asked.host, "code": error.code, "problem": error.detail, "request_id": request_id}
+            about = {"host": asked.host, "code": error.code, "problem": error.detail, "request_id": number}
             logger.warning(str(error), extra=about)
-        return self._sorry(asked, error, request_id)
+        return self._sorry(asked, error, number)
 
     def refused(self, client: Hashable, bad: BadMessage) -> Reply:
         """The client's body cannot be read."""
-        return self._problem(bad.status, bad.code, str(bad))
+        return self._refuse(Malformed(bad.code, str(bad), bad.status))
 
     def ended(self, client: Hashable, decision: Decision | None) -> tuple[Reply, str]:
         """An exchange that is open may not go on."""
+        asked, reason = self._open[client].asked(), "cannot know now whether this may go on"
         if decision is None or isinstance(decision, Allow):
-            reason = "cannot know now whether this may go on"
-            return self._unavailable("G301", reason), reason
-        reply: Reply = self.dialect.write(decision, self._open[client].asked(), self.judge.speech)
-        return reply, decision.reason
-
-    def _problem(self, status: int, code: str, reason: str) -> Reply:
-        return replies.problem(status, code, reason, self.judge.speech.request_id().encode())
+            reply = self._unavailable("G301", reason)
+        else:
+            reply, reason = self._answer(decision, asked, self.judge.clock().now), decision.reason
+        told = {"host": asked.host, "reason": reason, "request_id": request_id(reply)}
+        logger.info("what was open is not allowed any more", extra=told)
+        return reply, reason
 
     def _broke(self) -> Reply:
         """Nothing that fails here may become anything but a no; the traceback goes to the log."""
         reply = self._no_answer("G399", "the check failed")
         if self._few.passes(self.judge.clock().now):
-            request_id = dict(reply.headers).get(b"x-request-id", b"").decode()
-            logger.exception("a request could not be judged", extra={"request_id": request_id})
+            logger.exception("a request could not be judged", extra={"request_id": request_id(reply)})
         return reply
 
 

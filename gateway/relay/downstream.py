@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from gateway.deadlines import Deadlines
@@ -283,11 +284,13 @@ class Downstream(asyncio.Protocol):
         come, self._rest = self._rest, b""
         self._errand = self._upstream = None
         self._head = b""
-        self._tunnel = Tunnel(self.transport, upstream.release(), framed=framed, closed=self._tunnel_closed)
+        closed = partial(self._tunnel_closed, upstream)
+        self._tunnel = Tunnel(self.transport, upstream.release(), framed=framed, closed=closed)
         self._tunnel.start(come, rest)
 
-    def _tunnel_closed(self) -> None:
+    def _tunnel_closed(self, upstream: Upstream) -> None:
         self._tunnel = None
+        upstream.over()
         self._tell_patron()
         self._home.lost()
 
@@ -334,14 +337,12 @@ class Downstream(asyncio.Protocol):
 
     def _finish(self, *, closes: bool) -> None:
         """The exchange is over. A client that has not taken the answer is waited for, and asks nothing meanwhile."""
-        lingers = self._upload is not None and not self._upload.ended
+        lingers = self._is_uploading()
         if self._stage is not _ANSWERING:
             self._deadlines.clear(self)
-        patron, self._patron = self._patron, None
         self._errand = self._upload = self._task = None
         self._closes = closes
-        if patron is not None:
-            patron.finished(self)
+        self._tell_patron()
         if lingers:
             self._linger()
         elif self._paused:

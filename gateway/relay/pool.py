@@ -10,27 +10,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gateway.addresses import Place
 from gateway.deadlines import Deadlines
 from gateway.errors import Overloaded, Resting, SlowToConnect, Unreachable, Unverified, UpstreamFailed
 from gateway.relay.breaker import Breaker
 from gateway.relay.upstream import Upstream
+from gateway.settings import Upstream as Terms
 
 FRESH = 1.5
 """Seconds after which a connection is not fresh any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Seconds that opening a connection and the first byte of an answer may take (0: for ever), and that an unused
-    connection is kept; how many there may be at once."""
-
-    connect: float = 5.0
-    answer: float = 300.0
-    idle: float = 4.0
-    connections: int = 1000
 
 
 class Pool:
@@ -89,7 +78,7 @@ class Pool:
         self._idle.append(upstream)
 
     def lost(self, upstream: Upstream) -> None:
-        """It is gone."""
+        """It is gone, whatever it served last."""
         self._all.discard(upstream)
         if upstream in self._idle:
             self._idle.remove(upstream)

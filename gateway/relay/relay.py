@@ -12,17 +12,17 @@ from gateway.deadlines import Deadlines
 from gateway.errors import CannotStart
 from gateway.relay.downstream import Downstream
 from gateway.relay.parties import Home
-from gateway.relay.pool import Pool, Terms
+from gateway.relay.pool import Pool
+from gateway.settings import Upstream as Terms
 
 
 class Relay:
-    """``cookies`` are the names of ours, which no app may set; ``authorities`` is a file of certificates by which https
-    apps are trusted, beside the system's."""
+    """``cookies`` are the names of ours, which no app may set."""
 
-    def __init__(self, terms: Terms, cookies: tuple[bytes, ...], authorities: Path | None) -> None:
+    def __init__(self, terms: Terms, cookies: tuple[bytes, ...]) -> None:
         self._terms, self._cookies = terms, cookies
-        self._tls = cache(lambda: trusting(authorities))  # the system's take a while to read; few apps need them
-        if authorities is not None:
+        self._tls = cache(lambda: trusting(terms.ca_file))  # the system's take a while to read; few apps need them
+        if terms.ca_file is not None:
             self._tls()
         self._pools: dict[str, Pool] = {}
         self._deadlines: Deadlines | None = None

@@ -86,10 +86,13 @@ class Upstream(asyncio.Protocol):
             self.transport.write(data)
 
     def release(self) -> asyncio.Transport:
-        """The connection is not an exchange any more, but somebody else's tunnel."""
+        """The connection is no exchange any more, but a tunnel; it counts until it is ``over``."""
         self._taker = None
-        self._home.lost(self)
         return self.transport
+
+    def over(self) -> None:
+        """The tunnel is."""
+        self._home.lost(self)
 
     def abort(self) -> None:
         """Nobody waits for the answer any more, or the connection has served its time."""
@@ -112,7 +115,9 @@ class Upstream(asyncio.Protocol):
         try:
             if self._body is not None:
                 self._more(taker, self._body, data)
-            elif self._begun or not self._takes_whole(taker, data):
+            elif not self._begun and (answer := glance.read(data, self._cookies)) is not None:
+                self._take_glanced(taker, answer, data[answer.size :])
+            else:
                 self._begun += data
                 self._read_heads(taker, len(data))
         except BadAnswer as bad:
@@ -155,19 +160,15 @@ class Upstream(asyncio.Protocol):
 
     # What it means ----------------------------------------------------------------------------------------------------
 
-    def _takes_whole(self, taker: Taker, data: bytes) -> bool:
-        """Whether ``data`` is all of an ordinary answer, as most of them come."""
-        answer = glance.read(data, self._cookies)
-        if answer is None or answer.length != len(data) - answer.size:
-            return False
-        if not answers.has_body(answer.status, self._method):
-            return False
-        if self._asks:  # what was not asked yet would be the beginning of the next question
-            return False
-        self._taker = None
-        self._go_home()
-        taker.whole(answer, data[answer.size :])
-        return True
+    def _take_glanced(self, taker: Taker, answer: Answer, content: bytes) -> None:
+        """All of an ordinary answer at once, as most of them come; or its beginning. Before the end of the question it is
+        none of these: what was not asked yet would be the beginning of the next."""
+        if answer.length == len(content) and not self._asks and answers.has_body(answer.status, self._method):
+            self._taker = None
+            self._go_home()
+            taker.whole(answer, content)
+        else:
+            self._take_answer(taker, answer, content)
 
     def _read_heads(self, taker: Taker, new: int) -> None:
         """Interim heads, until the one that counts; the last ``new`` bytes were not looked at before."""

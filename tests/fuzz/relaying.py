@@ -23,8 +23,8 @@ from gateway.messages.bodies import Chunked
 from gateway.messages.heads import BadMessage
 from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
-from gateway.relay.pool import Terms
 from gateway.relay.relay import Relay
+from gateway.settings import Upstream as Terms
 
 END = b"\x1e"
 OURS = b"__Secure-gateway_session"
@@ -109,7 +109,7 @@ def carry_all(data: bytes) -> None:
 
 
 async def _carry(loop: Loop, data: bytes) -> list[int]:
-    relay = Relay(Terms(), (OURS,), None)
+    relay = Relay(Terms(), (OURS,))
     doors = Open(relay)
     client, other = (Memory(ExpressProtocol(CONFIG, ServerState(), {DOORS: doors}, None)) for _ in range(2))
     for each in data.split(END):

@@ -25,8 +25,9 @@ from gateway import addresses
 from gateway.deadlines import Deadlines
 from gateway.errors import Overloaded, Resting, SlowToConnect, Unreachable, Unverified, UpstreamFailed
 from gateway.relay import breaker
-from gateway.relay.pool import FRESH, Pool, Terms
+from gateway.relay.pool import FRESH, Pool
 from gateway.relay.relay import trusting
+from gateway.settings import Upstream as Terms
 from relay.behind import App, listening
 
 pytestmark = pytest.mark.anyio
@@ -184,6 +185,18 @@ async def test_there_are_so_many_at_once_and_those_that_nobody_uses_do_not_count
     third.abort()
     await turn()
     await until(lambda: len(pool._all) == 2)
+    await pool.open()
+    pool.close()
+    await turn()
+
+
+async def test_a_tunnel_counts_until_it_is_over(app: App) -> None:
+    pool = Stand(app.upstream, Terms(connections=1)).pool
+    tunnel = await pool.open()
+    transport = tunnel.release()
+    assert isinstance(await fails(pool), Overloaded)
+    transport.abort()
+    tunnel.over()
     await pool.open()
     pool.close()
     await turn()

@@ -297,6 +297,8 @@ async def test_another_protocol_begins_behind_its_head(stand: Stand) -> None:
     stand.upstream.data_received(b"HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
     assert (taker.told, taker.content) == (["switched 101"], b"HTTP/1.1 200 OK\r\n\r\n")
     assert stand.upstream.release() is stand.upstream.transport
+    assert stand.home.gone == []
+    stand.upstream.over()
     assert stand.home.gone == [stand.upstream]
 
 

@@ -7,7 +7,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from gateway.relay import answers, glance
-from gateway.relay.answers import END, Answer, BadAnswer, Reading
+from gateway.relay.answers import END, LONGEST, Answer, BadAnswer, Reading
 
 OURS = (b"__Secure-gateway_session", b"__Host-gateway_portal")
 NAMES = [
@@ -173,6 +173,7 @@ def test_whatever_decides_more_is_for_the_parser(head: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nX: y\n\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: y\x00\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * LONGEST + b"\r\n\r\n",
     ],
 )
 def test_what_nobody_can_read_is_not_read_at_a_glance(head: bytes) -> None:

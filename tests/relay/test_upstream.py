@@ -278,6 +278,12 @@ async def test_a_head_that_does_not_end_is_not_waited_for(stand: Stand, size: in
     assert taker.told == [Garbled.__name__]
 
 
+async def test_a_head_may_not_be_longer_for_coming_at_once(stand: Stand) -> None:
+    taker = stand.ask()
+    stand.upstream.data_received(OK.replace(b"X: y", b"X: " + b"y" * answers.LONGEST))
+    assert taker.told == [Garbled.__name__]
+
+
 async def test_interim_answers_come_to_an_end(stand: Stand) -> None:
     taker = stand.ask()
     stand.upstream.data_received(b"HTTP/1.1 102 Processing\r\n\r\n" * (answers.MOST_INTERIM + 1) + OK)

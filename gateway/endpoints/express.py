@@ -73,7 +73,18 @@ class Hall:
 class ExpressProtocol(asyncio.Protocol):
     """One connection, while its messages are plain."""
 
-    __slots__ = ("_client", "_doors", "_from", "_front", "_hall", "_idle_since", "_paused", "_peer", "transport")
+    __slots__ = (
+        "_away",
+        "_client",
+        "_doors",
+        "_from",
+        "_front",
+        "_hall",
+        "_idle_since",
+        "_paused",
+        "_peer",
+        "transport",
+    )
 
     transport: asyncio.Transport
 
@@ -92,7 +103,7 @@ class ExpressProtocol(asyncio.Protocol):
         self._client: Client | None = None
         self._peer: str | None = None
         self._from = b""
-        self._paused = False
+        self._paused = self._away = False
         self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says any transport
@@ -132,14 +143,14 @@ class ExpressProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """uvicorn ends: there is never an answer under way in here, but perhaps in the relay."""
         self.outbox.settle(self.transport)
-        if self._client is not None and self._is_away():
+        if self._client is not None and self._away:
             self._client.shutdown()
         else:
             self.transport.close()
 
     def expired(self) -> None:
         """Nothing came for a while, or nothing was taken."""
-        if self._is_away():
+        if self._away:
             self._hall.deadlines.set(self, self._hall.keep_alive)
             return
         left = self._idle_since + self._hall.keep_alive - self._hall.deadlines.now
@@ -210,7 +221,8 @@ class ExpressProtocol(asyncio.Protocol):
     # For hosts that the gateway carries ------------------------------------------------------------------------------
 
     def client(self, carrier: Carrier) -> Client:
-        """The relay's side of this connection."""
+        """The relay's side of this connection, which it is from now on until it is ``back``."""
+        self._away = True
         if self._client is None:
             self._client = carrier.client(self.transport, self)
         return self._client
@@ -227,7 +239,9 @@ class ExpressProtocol(asyncio.Protocol):
         return head if is_head else head + reply.body
 
     def back(self, rest: bytes, stays: bool) -> None:
-        """What was carried has ended. A connection that had a body on it is read with care from now on."""
+        """What was carried has ended; until the next message the relay's side passes on what it is told. A connection that
+        had a body on it is read with care from now on."""
+        self._away = False
         self._hall.server_state.total_requests += 1
         self._idle_since = self._hall.deadlines.now
         if stays:
@@ -236,8 +250,6 @@ class ExpressProtocol(asyncio.Protocol):
             self._front = self._make_front(stays=True)
             self.transport.set_protocol(self._front)
             self._front.connection_made(self.transport)
-        else:
-            self.transport.set_protocol(self)
         if rest:  # in its own step: many that came at once would each be one deeper
             self.transport.pause_reading()
             self._hall.loop.call_soon(_go_on, self.transport, rest)
@@ -269,9 +281,6 @@ class ExpressProtocol(asyncio.Protocol):
             sidecar.arrived(self, request, Peer(self._peer, self._from))
 
         return take
-
-    def _is_away(self) -> bool:
-        return self.transport.get_protocol() is not self
 
     def _arrive(self) -> None:
         hall = self._hall

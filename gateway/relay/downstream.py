@@ -1,7 +1,9 @@
-"""The client's connection while a request of its is carried, and only then: before and after it is the door's.
+"""The client's connection while a request of its is carried; before and after it is the door's.
 
 The door gives a request whose head it read (``take``) and then says what becomes of it: ``send`` it to an app, ``say`` a
 reply instead, or ``wait`` for something first. From then on bytes go both ways as fast as the slower side takes them.
+Between two requests the door is told whatever happens: to change a transport's protocol costs more than that, because
+uvloop has the system stop and start listening to it.
 What of an answer had begun and cannot be ended is cut off so that the client sees it (a reset, never a clean end). A
 client that goes away takes the app's connection with it.
 """
@@ -9,7 +11,7 @@ client that goes away takes the app's connection with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -42,6 +44,7 @@ _GOING_AWAY, _NOT_ALLOWED = 1001, 1008
 class Stage(Enum):
     """How far an exchange is."""
 
+    RESTING = "resting"
     HELD = "held"
     ASKED = "asked"
     ANSWERING = "answering"
@@ -49,7 +52,7 @@ class Stage(Enum):
     LINGERING = "lingering"
 
 
-_HELD, _ASKED, _ANSWERING, _ANSWERED, _LINGERING = Stage  # an enumeration looks its members up
+_RESTING, _HELD, _ASKED, _ANSWERING, _ANSWERED, _LINGERING = Stage  # an enumeration looks its members up
 
 
 class Downstream(asyncio.Protocol):
@@ -60,7 +63,7 @@ class Downstream(asyncio.Protocol):
         transport: asyncio.Transport,
         home: Home,
         deadlines: Deadlines,
-        pools: Callable[[str], Pool],
+        pools: Mapping[str, Pool],
     ) -> None:
         self.transport, self.outbox = transport, home.outbox
         self._home, self._deadlines, self._pools = home, deadlines, pools
@@ -72,7 +75,7 @@ class Downstream(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Tunnel | None = None
         self._rest = self._head = b""
-        self._method, self._stage = "", _HELD
+        self._method, self._stage = "", _RESTING
         self._old = self._closes = self._stays = self._chunked = self._paused = False
 
     # What the door says -----------------------------------------------------------------------------------------------
@@ -83,7 +86,8 @@ class Downstream(asyncio.Protocol):
         self._old, self._closes, self._stays = request.version == "1.0", request.closes, request.stays
         self._rest, self._chunked = request.rest, False
         self.outbox.settle(self.transport)
-        self.transport.set_protocol(self)
+        if self.transport.get_protocol() is not self:
+            self.transport.set_protocol(self)
         if request.body is not None:
             self._upload, self._stays = uploads.of(request.body), True
             self.transport.pause_reading()
@@ -94,7 +98,7 @@ class Downstream(asyncio.Protocol):
 
     def send(self, errand: Errand, head: bytes) -> None:
         """Have this carried; ``head`` is whole, and written anew."""
-        self._errand, self._head, pool = errand, head, self._pools(errand.upstream)
+        self._errand, self._head, pool = errand, head, self._pools[errand.upstream]
         self._pool = pool
         upstream = pool.take(fresh=not errand.repeatable or self._upload is not None)
         if upstream is None:
@@ -131,9 +135,11 @@ class Downstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """More of the body, or of what comes behind it, which waits."""
-        if self._stage is _LINGERING:
+        if self._stage is _RESTING:
+            self._home.data_received(data)
+        elif self._stage is _LINGERING:
             return
-        if self._upload is not None and self._upstream is not None and not self._upload.ended:
+        elif self._upload is not None and self._upstream is not None and not self._upload.ended:
             self._pass(self._upload, data)
         else:
             self._rest += data
@@ -148,6 +154,9 @@ class Downstream(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read: the app is not listened to."""
+        if self._stage is _RESTING:
+            self._home.pause_writing()
+            return
         self._paused = True
         if self._stage is _ANSWERING:
             self._deadlines.set(self, PATIENCE)
@@ -156,6 +165,9 @@ class Downstream(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """It reads again."""
+        if self._stage is _RESTING:
+            self._home.resume_writing()
+            return
         self._paused = False
         if self._stage in (_ANSWERING, _ANSWERED):
             self._deadlines.clear(self)
@@ -360,7 +372,7 @@ class Downstream(asyncio.Protocol):
             return
         if self._stays:  # what an app did not read yet may have held it up
             self.transport.resume_reading()
-        rest, self._rest, self._head = self._rest, b"", b""
+        rest, self._rest, self._head, self._stage = self._rest, b"", b"", _RESTING
         self._home.back(rest, self._stays)
 
     def _linger(self) -> None:

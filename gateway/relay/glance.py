@@ -13,7 +13,7 @@ from gateway.relay.answers import LONGEST, Answer
 
 _HEAD = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9][0-9]) ((?:[!-~][ -~]*+)?)"
-    rb"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++: [!-~](?:[ -~]*[!-~])?){0,100}+)\r\n\r\n"
+    rb"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++: [!-~][ -~]*+(?<! )){0,100}+)\r\n\r\n"
 )
 """Status, reason, and the lines, each behind its line end."""
 _ABOUT = re.compile(

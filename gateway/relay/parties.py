@@ -32,6 +32,15 @@ class Home(Protocol):
 
     outbox: Outbox
 
+    def data_received(self, data: bytes) -> None:
+        """Something has come while nothing is carried."""
+
+    def pause_writing(self) -> None:
+        """The client does not read, and nothing is carried."""
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+
     def back(self, rest: bytes, stays: bool) -> None:
         """The exchange is over, and the connection goes on; ``rest`` has come already."""
 

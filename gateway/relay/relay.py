@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,18 @@ from gateway.relay.pool import Pool
 from gateway.settings import Upstream as Terms
 
 
+class Pools(dict[str, Pool]):
+    """The connections to each app, by its address in normal form; a pool is made when it is first asked for."""
+
+    def __init__(self, make: Callable[[str], Pool]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, upstream: str) -> Pool:
+        pool = self[upstream] = self._make(upstream)
+        return pool
+
+
 class Relay:
     """``cookies`` are the names of ours, which no app may set."""
 
@@ -24,26 +37,21 @@ class Relay:
         self._tls = cache(lambda: trusting(terms.ca_file))  # the system's take a while to read; few apps need them
         if terms.ca_file is not None:
             self._tls()
-        self._pools: dict[str, Pool] = {}
+        self.pools = Pools(self._pool)
         self._deadlines: Deadlines | None = None
 
     def client(self, transport: asyncio.Transport, home: Home) -> Downstream:
         """The client's side of a connection whose ``home`` is a door."""
-        return Downstream(transport, home, self._due(), self.pool)
-
-    def pool(self, upstream: str) -> Pool:
-        """The connections to this app, in the normal form of its address."""
-        pool = self._pools.get(upstream)
-        if pool is None:
-            pool = Pool(addresses.place(upstream), self._terms, self._due(), self._tls, self._cookies)
-            self._pools[upstream] = pool
-        return pool
+        return Downstream(transport, home, self._due(), self.pools)
 
     def close(self) -> None:
         """End all connections to apps."""
-        for pool in self._pools.values():
+        for pool in self.pools.values():
             pool.close()
-        self._pools.clear()
+        self.pools.clear()
+
+    def _pool(self, upstream: str) -> Pool:
+        return Pool(addresses.place(upstream), self._terms, self._due(), self._tls, self._cookies)
 
     def _due(self) -> Deadlines:
         if self._deadlines is None:

@@ -8,6 +8,7 @@ not ended: back-pressure is passed on.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -126,7 +127,7 @@ class Upstream(asyncio.Protocol):
     def eof_received(self) -> None:
         """The end of a body that has no other end; of everything else it is too early."""
         body, taker = self._body, self._taker
-        if taker is not None and body is not None and body.end():
+        if taker is not None and body is not None and _is_end(self.transport) and body.end():
             self._keeps = False
             self._finish(taker, body)
 
@@ -235,3 +236,13 @@ class Upstream(asyncio.Protocol):
         self.transport.abort()
         if taker is not None:
             taker.failed(error)
+
+
+def _is_end(transport: asyncio.Transport) -> bool:
+    """Whether this is an end: in TLS only the app's close_notify is one, else somebody may have cut it off (RFC 9112
+    section 9.8). uvloop tells the two apart, asyncio does not."""
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    try:
+        return tls is None or tls.read(1) == b""
+    except ssl.SSLError:
+        return False

@@ -42,10 +42,11 @@ class Pool:
         self._opening = 0
 
     def take(self, *, fresh: bool) -> Upstream | None:
-        """A connection that nobody uses, if there is one; a ``fresh`` one was used a moment ago."""
+        """A connection that nobody uses, if there is one; a ``fresh`` one was used a moment ago. Behind what an app has
+        answered and not read nothing is asked: it would wait, and what is sent would be kept here without bound."""
         while self._idle:
             upstream = self._idle[-1]
-            if fresh and self._deadlines.now - upstream.idle_since > FRESH:
+            if upstream.full or (fresh and self._deadlines.now - upstream.idle_since > FRESH):
                 return None
             self._idle.pop()
             if not upstream.transport.is_closing():

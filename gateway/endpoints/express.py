@@ -83,6 +83,7 @@ class ExpressProtocol(asyncio.Protocol):
         "_idle_since",
         "_paused",
         "_peer",
+        "_rest",
         "transport",
     )
 
@@ -102,7 +103,7 @@ class ExpressProtocol(asyncio.Protocol):
         self._front: FrontProtocol | None = None
         self._client: Client | None = None
         self._peer: str | None = None
-        self._from = b""
+        self._from = self._rest = b""
         self._paused = self._away = False
         self._idle_since = 0.0
 
@@ -138,7 +139,8 @@ class ExpressProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It reads again."""
         self._paused = False
-        self.transport.resume_reading()
+        rest, self._rest = self._rest, b""
+        self._go_on(rest)
 
     def shutdown(self) -> None:
         """uvicorn ends: there is never an answer under way in here, but perhaps in the relay."""
@@ -246,13 +248,13 @@ class ExpressProtocol(asyncio.Protocol):
         self._idle_since = self._hall.deadlines.now
         if stays:
             self._leave()
-            self.outbox.settle(self.transport)
             self._front = self._make_front(stays=True)
             self.transport.set_protocol(self._front)
             self._front.connection_made(self.transport)
+            self.outbox.settle(self.transport)
         if rest:  # in its own step: many that came at once would each be one deeper
             self.transport.pause_reading()
-            self._hall.loop.call_soon(_go_on, self.transport, rest)
+            self._hall.loop.call_soon(self._go_on, rest)
 
     def lost(self) -> None:
         """It was closed while it was away."""
@@ -282,6 +284,15 @@ class ExpressProtocol(asyncio.Protocol):
 
         return take
 
+    def _go_on(self, rest: bytes) -> None:
+        """With what had come behind a message, for whoever has the connection now; not before the client reads."""
+        if self._paused:
+            self._rest = rest
+        elif not self.transport.is_closing():
+            self.transport.resume_reading()
+            if rest:
+                cast("asyncio.Protocol", self.transport.get_protocol()).data_received(rest)
+
     def _arrive(self) -> None:
         hall = self._hall
         hall.server_state.connections.add(self)  # type: ignore[arg-type]  # typed by uvicorn's own classes
@@ -293,7 +304,6 @@ class ExpressProtocol(asyncio.Protocol):
 
     def _hand_over(self, data: bytes) -> None:
         self._leave()
-        self.outbox.settle(self.transport)
         if self._front is None:
             front = self._front = self._make_front()
             self.transport.set_protocol(front)
@@ -302,6 +312,7 @@ class ExpressProtocol(asyncio.Protocol):
             front = self._front
             self.transport.set_protocol(front)
             front.resume()
+        self.outbox.settle(self.transport)
         front.data_received(data)
 
     def _make_front(self, *, stays: bool = False) -> FrontProtocol:
@@ -314,13 +325,6 @@ class ExpressProtocol(asyncio.Protocol):
     def _take_back(self) -> None:
         self._arrive()
         self.transport.set_protocol(self)
-
-
-def _go_on(transport: asyncio.Transport, rest: bytes) -> None:
-    """What had come behind a message, for whoever has the connection now."""
-    if not transport.is_closing():
-        transport.resume_reading()
-        cast("asyncio.Protocol", transport.get_protocol()).data_received(rest)
 
 
 def _cut(data: bytes, sender: bytes) -> tuple[bytes, bytes]:

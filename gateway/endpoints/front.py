@@ -112,6 +112,9 @@ class FrontProtocol(HttpToolsProtocol):
         super().resume_writing()
         if self._body is None and not self._timed:
             self._deadlines.clear(self)
+        if self._buffer and self._body is None and not self._is_answering():
+            self.flow.resume_reading()
+            self._read()
 
     def expired(self) -> None:
         """What was waited for did not come: a first byte, the rest of a message, or the end of a refused connection; or
@@ -159,11 +162,12 @@ class FrontProtocol(HttpToolsProtocol):
             self._refuse(bad)
 
     def _read_more(self) -> bool:
-        """One head, or one piece of a body; whether there may be more to read."""
+        """One head, or one piece of a body; whether there may be more to read. A message's turn comes when all before it
+        are answered and the peer takes the answers: whoever carries it on could not know that nobody reads."""
         if self._body is not None:
             self._read_body(self._body)
             return self._body is None
-        if self._is_answering():
+        if self._is_answering() or self.flow.write_paused:
             self.flow.pause_reading()
             return False
         return self._read_head()

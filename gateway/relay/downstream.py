@@ -85,9 +85,9 @@ class Downstream(asyncio.Protocol):
         self._patron, self._method, self._stage = patron, request.method, _HELD
         self._old, self._closes, self._stays = request.version == "1.0", request.closes, request.stays
         self._rest, self._chunked = request.rest, False
-        self.outbox.settle(self.transport)
         if self.transport.get_protocol() is not self:
             self.transport.set_protocol(self)
+        self.outbox.settle(self.transport)
         if request.body is not None:
             self._upload, self._stays = uploads.of(request.body), True
             self.transport.pause_reading()
@@ -201,7 +201,9 @@ class Downstream(asyncio.Protocol):
     def answered(self, answer: Answer, length: int | None, piece: bytes) -> None:
         """The head, and what has come with it."""
         self._stage = _ANSWERING
-        if not self._paused:
+        if self._paused:
+            self._deadlines.set(self, PATIENCE)
+        else:
             self._deadlines.clear(self)
         self._closes = self._closes or self._is_uploading()
         self._chunked = length is None and not self._old

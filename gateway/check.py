@@ -186,6 +186,8 @@ def _choose(entries: list[tuple[Credential, Entry]], now: float) -> Found | None
 
 
 def _is_preflight(request: AccessRequest) -> bool:
-    """A CORS preflight as browsers send it (Fetch standard): it never carries credentials."""
+    """A CORS preflight as browsers send it (Fetch standard): it never carries credentials, and opens nothing."""
     sent = request.headers
-    return request.method == "OPTIONS" and b"origin" in sent and b"access-control-request-method" in sent
+    if request.method != "OPTIONS" or any(mark in sent for mark in handshakes.MARKS):
+        return False
+    return b"origin" in sent and b"access-control-request-method" in sent

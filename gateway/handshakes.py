@@ -42,13 +42,18 @@ def is_opening(method: bytes, version: str, headers: Mapping[bytes, bytes]) -> s
         return "a WebSocket is opened by GET and HTTP/1.1"
     if headers.get(b"upgrade", b"").strip().lower() != b"websocket":
         return "a WebSocket is opened by Upgrade: websocket, and nothing else beside it"
-    if b"upgrade" not in [token.strip().lower() for token in headers.get(b"connection", b"").split(b",")]:
+    if not asks(headers):
         return "a WebSocket is opened by Connection: Upgrade"
     if not _KEY.fullmatch(headers.get(b"sec-websocket-key", b"").strip()):
         return "Sec-WebSocket-Key has to be 16 bytes in base64"
     if headers.get(b"sec-websocket-version", b"").strip() != b"13":
         return "Sec-WebSocket-Version has to be 13"
     return ""
+
+
+def asks(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether Upgrade was said to whoever reads it, and not merely passed on (RFC 9110 section 7.8)."""
+    return b"upgrade" in [token.strip().lower() for token in headers.get(b"connection", b"").split(b",")]
 
 
 def accept(key: bytes) -> bytes:

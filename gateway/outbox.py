@@ -13,11 +13,12 @@ import asyncio
 
 
 class Outbox:
-    """That of one event loop."""
+    """That of one event loop. What is written in one ``turn`` is sent at its end."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._held: dict[asyncio.Transport, bytes] = {}
+        self.turn = 0
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
         """In the next turn, in its order among what is written to this transport."""
@@ -34,6 +35,7 @@ class Outbox:
 
     def flush(self) -> None:
         """All of it, now."""
+        self.turn += 1
         held, self._held = self._held, {}
         for transport, data in held.items():
             if not transport.is_closing():

@@ -122,7 +122,7 @@ def compile_app(app: App, tenant: int) -> CompiledApp:
         upstream,
         frozenset(protocol.lower().encode() for protocol in app.upgrades),
         frozenset(name.lower().encode() for name, _ in (*headers.STANDARD, *app.headers)),
-        any(rule.methods for rule in app.rules),
+        app.preflight == "pass" or any(rule.methods for rule in app.rules),
     )
 
 

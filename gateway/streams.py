@@ -124,3 +124,6 @@ class Streams:
             stream.end(decision)
         except Exception:  # the others have to be told all the same
             logger.exception("a stream could not be ended")
+            return
+        if self.open.get(stream) is current:  # it may take a moment to hang up, and is not told again
+            del self.open[stream]

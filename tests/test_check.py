@@ -307,6 +307,8 @@ def test_a_good_credential_on_a_public_path_is_announced() -> None:
         ("cors", "OPTIONS", PREFLIGHT, Allow),
         ("cors", "GET", PREFLIGHT, Challenge),
         ("cors", "OPTIONS", {b"origin": b"https://x.example"}, Challenge),
+        ("cors", "OPTIONS", {**PREFLIGHT, b"upgrade": b"tcp"}, Deny),
+        ("cors", "OPTIONS", {**PREFLIGHT, b"origin": b"https://cors.example.com", b"upgrade": b"tcp"}, Challenge),
         ("app", "OPTIONS", PREFLIGHT, Challenge),
     ],
 )

@@ -31,7 +31,7 @@ remembered                                                           memory
 cache
 check                                                                the product on one page
 storage                                                              the world
-clocks collector deadlines observe outbox
+clocks collector deadlines keepalive observe outbox
 services                                                             use cases
 endpoints relay streams                                              doors
 app                                                                  knows everybody

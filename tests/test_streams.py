@@ -239,6 +239,19 @@ async def test_what_is_over_meanwhile_is_not_told(judgements: Judgements) -> Non
 
 
 @pytest.mark.anyio
+async def test_what_takes_a_moment_to_end_is_told_and_counted_once(judgements: Judgements) -> None:
+    opened = Open()
+    room = streams(opened)
+    for _ in range(2):
+        room.look()
+    for _ in range(2):
+        (await judgements.next.get()).set_result(DENY)
+    await asyncio.gather(*room._judging)
+    room.look()
+    assert (opened.told, room.ended, room._judging) == ([DENY], 1, set())
+
+
+@pytest.mark.anyio
 async def test_what_fails_while_judging_ends_what_was_judged(judgements: Judgements) -> None:
     opened = Open()
     room = streams(opened)

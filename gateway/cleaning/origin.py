@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CLOSED = re.compile(rb'(?:[^"]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
+"""Every quote has its end: what would stand behind an open one would be a part of it."""
 _LINES = b"X-Forwarded-Host: %b\r\nX-Forwarded-Proto: %b\r\nForwarded: %b\r\nVia: %b\r\n"
 
 
@@ -30,7 +32,8 @@ def forwarded(headers: Mapping[bytes, bytes], origin: Origin, pseudonym: bytes) 
     clients = _continued(said.get(b"x-forwarded-for", b""), (origin.peer or "").encode())
     scheme, authority = origin.scheme.encode(), origin.authority.encode()
     element = b"for=%b;host=%b;proto=%b" % (_node(origin.peer), _quoted(authority), scheme)
-    hops = _continued(said.get(b"forwarded", b""), element)
+    before = said.get(b"forwarded", b"")
+    hops = _continued(before if _CLOSED.fullmatch(before) else b"", element)
     via = _continued(said.get(b"via", b""), b"1.1 " + pseudonym)
     first = b"X-Forwarded-For: %b\r\n" % clients if clients else b""
     return first + _LINES % (authority, scheme, hops, via)

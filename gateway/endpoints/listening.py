@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from gateway import keepalive
 from gateway.errors import CannotStart
 
 BACKLOG = 2048
@@ -79,6 +80,7 @@ def _listening(made: socket.socket, place: Any) -> socket.socket:
     try:
         if made.family != socket.AF_UNIX:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            keepalive.watch(made)
         made.bind(place)
         made.listen(BACKLOG)
     except OSError:

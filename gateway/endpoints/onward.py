@@ -83,7 +83,8 @@ def _upgrade(request: Request, headers: Mapping[bytes, bytes], app: CompiledApp)
         if wrong:
             raise Unfit(400, wrong)
         return headers[b"sec-websocket-key"].strip(), b""
-    return b"", protocol if protocol in app.upgrades else b""
+    offered = protocol in app.upgrades and request.version == "1.1" and handshakes.asks(headers)
+    return b"", protocol if offered else b""
 
 
 def _about(headers: Mapping[bytes, bytes], key: bytes, upgrade: bytes, *, trailers: bool) -> bytes:
@@ -102,4 +103,4 @@ def _framing(request: Request, headers: Mapping[bytes, bytes]) -> bytes:
     if isinstance(request.body, Chunked):
         return waits + b"Transfer-Encoding: chunked\r\n"
     length = headers.get(b"content-length")
-    return waits if length is None else waits + b"Content-Length: %b\r\n" % length
+    return waits if length is None else waits + b"Content-Length: %d\r\n" % int(length)

@@ -23,7 +23,7 @@ from gateway.endpoints.onward import Names, Onward, Unfit
 from gateway.errors import UpstreamFailed
 from gateway.forwarded import SECRET_HEADER
 from gateway.headers import lines
-from gateway.messages.heads import BadMessage
+from gateway.messages.heads import LONGEST, BadMessage
 from gateway.messages.request import Errand, Request
 from gateway.model import AccessRequest, Allow, Decision, Malformed, Question, Reply
 from gateway.observe.floods import Few
@@ -102,7 +102,7 @@ class Sidecar(ForwardAuth):
         line, _, block = data.partition(b"\r\n")
         method, _, rest = line.partition(b" ")
         uri, _, version = rest.partition(b" ")
-        if uri.startswith(_RESERVED) or version != b"HTTP/1.1":
+        if uri.startswith(_RESERVED) or version != b"HTTP/1.1" or len(data) > LONGEST:
             return False
         known = self._heads.find(_key(method, block, sender))
         try:

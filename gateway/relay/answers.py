@@ -28,6 +28,7 @@ END = b"\r\n\r\n"
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length."""
 _ONCE = (b"content-length", b"transfer-encoding")
+_SWITCHES = frozenset({b"upgrade", b"sec-websocket-accept", b"sec-websocket-protocol", b"sec-websocket-extensions"})
 _REASON = re.compile(rb"[\t -~\x80-\xff]*")
 
 
@@ -38,7 +39,7 @@ class BadAnswer(Exception):
 class Answer(NamedTuple):
     """A head of ``size`` bytes. ``lines`` are what of it goes back to the client, each behind its line end; ``length`` is
     what it says of its body. ``fields`` are its headers by lower-case name, unless it was read at a glance; ``repeats``:
-    a name came twice."""
+    what decides about another protocol came twice."""
 
     status: int
     reason: bytes
@@ -146,6 +147,8 @@ class Reading:
 
     def head(self, raw: bytes, cookies: tuple[bytes, ...]) -> Answer:
         """``raw`` as exactly one head; ``cookies`` are the names of ours, which no app may set."""
+        if not raw.startswith(b"HTTP/"):  # the parser knows ICE and RTSP, too
+            raise BadAnswer("not HTTP")
         self._feed(raw)
         status, version = self._parser.get_status_code(), self._parser.get_http_version()
         if not self._headed or raw.count(b"\r\n") != len(self.headers) + 2 or version not in ("1.1", "1.0"):
@@ -159,7 +162,8 @@ class Reading:
             raise BadAnswer("a transfer coding of another version of HTTP")
         kept = cleaning.outward(self.headers, cookies)
         lines = b"\r\n" + kept[:-2] if kept else b""
-        repeats = len(fields) != len(self.headers)
+        switches = [name for spelled, _ in self.headers if (name := spelled.lower()) in _SWITCHES]
+        repeats = len(set(switches)) < len(switches)
         return Answer(
             status, self.reason, lines, fields, _length(fields), _keeps_alive(version, fields), repeats, len(raw)
         )

@@ -11,13 +11,14 @@ client that goes away takes the app's connection with it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
 
 from gateway.deadlines import Deadlines
-from gateway.errors import BadHandshake, Silent, UpstreamFailed
+from gateway.errors import BadHandshake, Silent, Unreachable, UpstreamFailed
 from gateway.messages.heads import BadMessage, TooSlow
 from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
@@ -31,11 +32,15 @@ from gateway.relay.tunnel import Tunnel
 from gateway.relay.uploads import Upload
 from gateway.relay.upstream import Upstream
 
+logger = logging.getLogger("gateway.relay")
 LINGER = 2.0
 """Seconds in which a client that still sends may take its answer: closed at once upon unread bytes, TCP would throw it
 away."""
 PATIENCE = 125.0
 """Seconds that a client may be silent within a body, and take nothing of an answer."""
+_BEHIND = 64 * 1024
+"""Bytes behind a request that may have come before it is answered. Up to there they are read, because a client that goes
+away is noticed by whoever reads."""
 _LARGE = 64 * 1024
 """Bytes of a piece that is not copied behind its head."""
 _GOING_AWAY, _NOT_ALLOWED = 1001, 1008
@@ -75,6 +80,7 @@ class Downstream(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Tunnel | None = None
         self._rest = self._head = b""
+        self._unread = 0
         self._method, self._stage = "", _RESTING
         self._old = self._closes = self._stays = self._chunked = self._paused = False
 
@@ -143,7 +149,13 @@ class Downstream(asyncio.Protocol):
             self._pass(self._upload, data)
         else:
             self._rest += data
-            self.transport.pause_reading()
+            if len(self._rest) >= _BEHIND:
+                self.transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """The client wants nothing more: it is left, and what was cut off by that does not look whole."""
+        if self._stage is _ANSWERING:
+            self._cut_off()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went away."""
@@ -178,7 +190,9 @@ class Downstream(asyncio.Protocol):
 
     def expired(self) -> None:
         """What was waited for did not come."""
-        if self._stage is not _ASKED:
+        if self._stage is _LINGERING and self.transport.get_write_buffer_size() < self._unread:
+            self._linger_on()
+        elif self._stage is not _ASKED:
             self._cut_off()
         elif self._is_uploading() and not (self._upstream and self._upstream.full):
             self._refuse(TooSlow("this message took too long to arrive"))
@@ -255,6 +269,9 @@ class Downstream(asyncio.Protocol):
             upstream = await pool.open()
         except UpstreamFailed as error:
             self._fail(error)
+        except Exception as error:  # whatever it is, somebody waits
+            logger.exception("no connection to an app could be made")
+            self._fail(Unreachable(type(error).__name__))
         else:
             self._task = None
             self._start(upstream, pool)
@@ -383,4 +400,9 @@ class Downstream(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
             self.transport.write_eof()
-            self._deadlines.set(self, LINGER)
+            self._linger_on()
+
+    def _linger_on(self) -> None:
+        """For as long as it takes its answer."""
+        self._unread = self.transport.get_write_buffer_size()
+        self._deadlines.set(self, LINGER)

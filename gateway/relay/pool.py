@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
+from gateway import keepalive
 from gateway.addresses import Place
 from gateway.deadlines import Deadlines
 from gateway.errors import Overloaded, Resting, SlowToConnect, Unreachable, Unverified, UpstreamFailed
@@ -56,8 +57,7 @@ class Pool:
     async def open(self) -> Upstream:
         """A new connection; UpstreamFailed where it cannot be had."""
         loop = asyncio.get_running_loop()
-        if self._opening + len(self._all) - len(self._idle) >= self.terms.connections:
-            raise Overloaded(f"{self.terms.connections} connections")
+        self._make_room()
         if self._breaker.rests(loop.time()):
             raise Resting
         self._opening += 1
@@ -95,7 +95,17 @@ class Pool:
     def close(self) -> None:
         """All of them, used or not."""
         for upstream in list(self._all):
-            upstream.abort()
+            upstream.leave()
+
+    def _make_room(self) -> None:
+        """For one more. Those that nobody uses count, too: an app may take no more than it is said to."""
+        most = self.terms.connections
+        if self._opening + len(self._all) >= most:
+            if not self._idle:
+                raise Overloaded(f"{most} connections")
+            oldest = self._idle.pop(0)
+            self._all.discard(oldest)
+            oldest.abort()
 
     async def _connect(self) -> Upstream:
         upstream = Upstream(self, self._cookies)
@@ -108,6 +118,7 @@ class Pool:
             raise SlowToConnect(f"{self.terms.connect:g} s") from None
         except (OSError, ssl.SSLError) as error:
             raise Unreachable(error.strerror or type(error).__name__) from None
+        keepalive.watch(upstream.transport.get_extra_info("socket"))
         self._all.add(upstream)
         return upstream
 

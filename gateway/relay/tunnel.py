@@ -11,7 +11,6 @@ it had ended. TLS cannot end one direction only; an app behind it hears of the c
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -27,8 +26,6 @@ may wait long for a long answer; but nobody who still takes part does nothing fo
 is over does not stay for whoever forgot it."""
 HIGH = 64 * 1024
 """Bytes in a write buffer from which on the other side is not read."""
-_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""A peer that vanished is noticed after two minutes, where the system's own default is two hours."""
 
 
 class Tunnel:
@@ -43,7 +40,6 @@ class Tunnel:
         self._client.other, self._app.other = self._app, self._client
         for side in (self._client, self._app):
             side.transport.set_protocol(side)
-            side.stay_alive()
         self._framed, self._closed = framed, closed
         self._timer: asyncio.TimerHandle | None = None
         self._is_ending = False
@@ -185,14 +181,6 @@ class Side(asyncio.Protocol):
     def waiting(self) -> int:
         """Bytes that it has not taken yet."""
         return 0 if self.lost else self.transport.get_write_buffer_size()
-
-    def stay_alive(self) -> None:
-        """A peer that vanished without a word is to be noticed, however long nothing is said."""
-        connection = self.transport.get_extra_info("socket")
-        with suppress(OSError, AttributeError):  # a Unix socket has no such numbers, nor has every system all of them
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _ALIVE.items():
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def settle(self) -> None:
         """Be told when it takes no more: that it does not may have been said to whoever had the connection before, and is

@@ -17,6 +17,9 @@ from gateway.outbox import Outbox
 from gateway.relay import answers, glance
 from gateway.relay.answers import Answer, BadAnswer, Body, Reading
 
+_SENT = -1
+"""No turn of the outbox: what was written did not go by it."""
+
 
 class Taker(Protocol):
     """Who asked, and takes the answer; whole messages go by its ``outbox``."""
@@ -67,7 +70,7 @@ class Upstream(asyncio.Protocol):
         self._taker: Taker | None = None
         self._body: Body | None = None
         self._begun = bytearray()
-        self._method, self._informed = "", 0
+        self._method, self._informed, self._turn = "", 0, _SENT
         self._keeps = self._paused = self._asks = self.used = self.heard = self.full = False
         self.idle_since = 0.0
 
@@ -76,8 +79,10 @@ class Upstream(asyncio.Protocol):
         self._taker, self._method = taker, method
         self.heard, self._asks, self._informed = False, more, 0
         if more:
+            self._turn = _SENT
             self.transport.write(head)
         else:
+            self._turn = taker.outbox.turn
             taker.outbox.write(self.transport, head)
 
     def write(self, data: bytes, *, last: bool) -> None:
@@ -100,6 +105,13 @@ class Upstream(asyncio.Protocol):
         self._taker = None
         self.transport.abort()
 
+    def leave(self) -> None:
+        """The gateway ends: half an answer must not look whole."""
+        if self._body is not None:
+            self._fail(ClosedEarly("the gateway ends"))
+        else:
+            self.abort()
+
     # What the transport says ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says any transport
@@ -111,6 +123,9 @@ class Upstream(asyncio.Protocol):
         taker = self._taker
         if taker is None:
             self.transport.abort()
+            return
+        if not self.heard and self._turn == taker.outbox.turn:  # the question has not even been sent
+            self._fail(ClosedEarly("it spoke unasked"))
             return
         self.heard = True
         try:
@@ -125,11 +140,13 @@ class Upstream(asyncio.Protocol):
             self._fail(Garbled(str(bad)))
 
     def eof_received(self) -> None:
-        """The end of a body that has no other end; of everything else it is too early."""
+        """The end of a body that has no other end; of everything else it is too early, whatever it still reads."""
         body, taker = self._body, self._taker
         if taker is not None and body is not None and _is_end(self.transport) and body.end():
             self._keeps = False
             self._finish(taker, body)
+        else:
+            self._fail(ClosedEarly("closed"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, and with it what was not answered yet."""

@@ -98,6 +98,21 @@ def test_only_a_trusted_peer_says_who_stood_before_it() -> None:
     assert b"Via: 1.1 edge, 1.1 gateway-1\r\n" in proxy
 
 
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        (b'for="_x', b""),
+        (b'for="a\\"', b""),
+        (b'for="a\\"b"', b'for="a\\"b", '),
+        (b'for="[::1]";by="x"', b'for="[::1]";by="x", '),
+    ],
+)
+def test_what_is_said_before_us_does_not_swallow_what_we_say(said: bytes, goes_on: bytes) -> None:
+    """Behind an open quote our element would be a part of the client's."""
+    proxy = cleaning.forwarded({b"forwarded": said}, Origin("127.0.0.1", "https", "a.example.com", trusted=True), b"g")
+    assert b"Forwarded: %bfor=127.0.0.1;host=a.example.com;proto=https\r\n" % goes_on in proxy
+
+
 def test_a_request_that_came_by_here_is_known_by_its_via_alone() -> None:
     assert cleaning.is_loop({b"via": b"1.1 edge, 1.1 gateway-1"}, b"gateway-1")
     assert not cleaning.is_loop({b"via": b"1.1 gateway-11, 1.1 (gateway-1)"}, b"gateway-1")

@@ -32,6 +32,14 @@ def test_whoever_connects_before_anybody_accepts_waits() -> None:
         client.close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system passes no times on to what it accepts")
+def test_whoever_connects_and_vanishes_is_noticed_in_time() -> None:
+    opened = listening.bind("127.0.0.1:0", "server.listen")
+    with opened, socket.create_connection(opened.getsockname()), opened.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
 def test_a_second_socket_on_the_same_address_is_refused_by_name() -> None:
     with listening.bind("127.0.0.1:0", "server.listen") as opened:
         taken = listening.listen(listening.bound(opened))

@@ -105,6 +105,7 @@ def test_another_method_in_a_header_goes_on_only_where_no_rule_looks_at_methods(
     override = (b"x-http-method-override", b"DELETE")
     assert b"x-http-method-override: DELETE" in head(override)
     assert b"x-http-method-override: DELETE" not in head(override, rules=(Rule("deny", methods=("DELETE",)),))
+    assert b"x-http-method-override: DELETE" not in head(override, preflight="pass")  # which is judged by its method
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,7 @@ def test_another_method_in_a_header_goes_on_only_where_no_rule_looks_at_methods(
         ((), None, []),
         (((b"content-length", b"0"),), None, [b"Content-Length: 0"]),
         (((b"content-length", b"5"),), Counted(5), [b"Content-Length: 5"]),
+        (((b"content-length", b"010"),), Counted(10), [b"Content-Length: 10"]),
         (((b"transfer-encoding", b"chunked"),), Chunked(), [b"Transfer-Encoding: chunked"]),
         (
             ((b"content-length", b"5"), (b"expect", b"100-Continue")),
@@ -155,6 +157,14 @@ def test_only_an_upgrade_that_the_app_names_is_offered_to_it(protocol: bytes, of
     assert plan(*sent, upgrades=("x-chat",)).errand.upgrade == offered
     asked = [line for line in head(*sent, upgrades=("x-chat",)) if b"pgrade" in line]
     assert asked == ([b"Connection: Upgrade", b"Upgrade: " + protocol.strip()] if offered else [])
+
+
+@pytest.mark.parametrize(("version", "connection"), [("1.0", b"upgrade"), ("1.1", b"keep-alive"), ("1.1", b"")])
+def test_an_upgrade_that_is_said_to_nobody_here_is_not_passed_on(version: str, connection: bytes) -> None:
+    """RFC 9110 section 7.8: not with HTTP/1.0, and not unless Connection names it."""
+    sent = ((b"connection", connection), (b"upgrade", b"x-chat"))
+    assert plan(*sent, version=version, upgrades=("x-chat",)).errand.upgrade == b""
+    assert not [line for line in head(*sent, version=version, upgrades=("x-chat",)) if b"pgrade" in line]
 
 
 def test_trailers_are_asked_for_where_the_client_takes_them() -> None:

@@ -197,11 +197,11 @@ def test_under_another_server_nothing_is_carried(gateway: Served, app: App, cook
 def test_who_rewrites_the_rules_moves_the_app(gateway: Served, app: App, cookie: tuple[str, str]) -> None:
     with Line(gateway.address) as line, behind.listening() as other:
         line.send(get("/", cookie))
-        app.met().answer(b"the first")
+        app.asked().answer(b"the first")
         assert answered(line).body == b"the first"
         gateway.policy(APPS.format(upstream=other.upstream))
         line.send(get("/", cookie))
-        other.met().answer(b"the other")
+        other.asked().answer(b"the other")
         assert answered(line).body == b"the other"
 
 
@@ -344,7 +344,7 @@ def test_a_failure_of_head_has_no_body(gateway: Served, app: App, cookie: tuple[
         assert answer is not None
         assert answer.status == 502
         line.send(get("/share/", ("Connection", "close")))
-        app.met().answer(b"next", b"HTTP/1.1 200 OK\r\nX: y\r\n")
+        app.asked().answer(b"next", b"HTTP/1.1 200 OK\r\nX: y\r\n")
         assert answered(line).body == b"next"
 
 

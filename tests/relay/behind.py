@@ -72,6 +72,12 @@ class App:
         self._met.append(found)
         return found
 
+    def asked(self) -> Met:
+        """The next connection, once a head has come by it."""
+        met = self.met()
+        met.head()
+        return met
+
     def is_left_alone(self) -> bool:
         """Whether nobody is waiting to be accepted."""
         self._listener.setblocking(False)

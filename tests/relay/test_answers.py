@@ -27,7 +27,26 @@ def test_a_head_says_what_it_says_and_its_lines_go_back_as_they_were_spelled() -
     assert (answer.status, answer.reason, answer.length, answer.keeps_alive) == (404, b"Not  here", 5, True)
     assert answer.lines == b"\r\nx-A: 1\r\nX-a: 2\r\nSet-Cookie: a=b"
     assert answer.fields[b"content-length"] == b"5"
-    assert answer.repeats
+
+
+@pytest.mark.parametrize(
+    ("lines", "repeats"),
+    [
+        (b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nVary: x\r\nvary: y\r\n", False),
+        (b"Upgrade: websocket\r\nUpgrade: h2c\r\n", True),
+        (b"Sec-WebSocket-Accept: a\r\nSEC-WEBSOCKET-ACCEPT: b\r\n", True),
+        (b"Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n", True),
+        (b"Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b\r\n", True),
+    ],
+)
+def test_a_switch_is_unclear_where_what_decides_about_it_comes_twice(lines: bytes, repeats: bool) -> None:
+    assert read(lines).repeats is repeats
+
+
+@pytest.mark.parametrize("protocol", [b"RTSP", b"ICE", b"HTTPS"])
+def test_another_protocol_is_no_answer(protocol: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        read(b"", protocol + b"/1.1 200 OK")
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200", b"HTTP/1.1 200 "])

@@ -238,6 +238,37 @@ def test_an_answer_without_a_length_ends_with_the_app_s_connection(ground: Groun
             kept(ground, client)
 
 
+def test_a_half_of_an_answer_whose_client_wants_no_more_does_not_look_whole(ground: Ground) -> None:
+    """To HTTP/1.0 an end of the connection is the end of the answer."""
+    with ground.client() as client:
+        app, _ = asked(ground, client, b"GET / HTTP/1.0")
+        app.send(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\nhello ")
+        client.until(b"hello ")
+        client.finish()
+        assert client.rest() == (b"", False)
+        assert app.rest()[0] == b""
+
+
+def test_a_half_of_an_answer_does_not_look_whole_where_the_gateway_ends(ground: Ground) -> None:
+    with ground.client() as client:
+        app, _ = asked(ground, client, b"GET / HTTP/1.0")
+        app.send(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\nhello ")
+        client.until(b"hello ")
+        on_loop(ground, ground.served.gateway.relay.close)
+        assert client.rest() == (b"", False)
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"G", b"GET / HTTP/1.1\r\n"])
+def test_a_client_that_has_said_too_much_and_goes_away_is_noticed(ground: Ground, behind: bytes) -> None:
+    with ground.client() as client:
+        app, _ = asked(ground, client)
+        app.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        client.until()
+        client.send(behind)
+        client.reset()
+        assert app.rest()[0] == b""
+
+
 def test_a_client_of_http_1_0_is_sent_no_chunks_and_its_connection_ends(ground: Ground) -> None:
     with ground.client() as client:
         app, head = asked(ground, client, b"GET / HTTP/1.0", b"Connection: keep-alive")

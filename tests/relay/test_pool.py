@@ -173,19 +173,42 @@ async def test_all_end_with_the_pool(stand: Stand) -> None:
 # How many there are -----------------------------------------------------------------------------------------------
 
 
-async def test_there_are_so_many_at_once_and_those_that_nobody_uses_do_not_count(app: App) -> None:
+async def test_there_are_so_many_at_once_and_those_that_nobody_uses_give_way(app: App) -> None:
     pool = Stand(app.upstream, Terms(connections=2)).pool
     first, _ = await pool.open(), await pool.open()
     assert isinstance(await fails(pool), Overloaded)
     pool.back(first)
     third = await pool.open()
+    assert first.transport.is_closing()
+    assert len(pool._all) == 2
     assert isinstance(await fails(pool), Overloaded)
     third.abort()
     await turn()
-    await until(lambda: len(pool._all) == 2)
+    await until(lambda: len(pool._all) == 1)
     await pool.open()
     pool.close()
     await turn()
+
+
+async def test_as_many_as_are_opened_at_once_give_way(app: App) -> None:
+    pool = Stand(app.upstream, Terms(connections=4)).pool
+    used, *idle = [await pool.open() for _ in range(4)]
+    for upstream in idle:
+        pool.back(upstream)
+    outcomes = await asyncio.gather(*(pool.open() for _ in range(4)), return_exceptions=True)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Upstream"] * 3 + ["Overloaded"]
+    assert [upstream.transport.is_closing() for upstream in (used, *idle)] == [False, True, True, True]
+    await turn()
+    assert len(pool._all) == 4
+    pool.close()
+    await turn()
+
+
+async def test_an_app_that_vanishes_is_noticed_in_time(stand: Stand) -> None:
+    connection = (await stand.pool.open()).transport.get_extra_info("socket")
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 async def test_a_tunnel_counts_until_it_is_over(app: App) -> None:

@@ -830,15 +830,3 @@ def test_an_idle_tunnel_waits_for_nothing_and_keeps_nothing(run: Run) -> None:
                 assert not hasattr(kept, "__dict__")
 
     run(scene())
-
-
-def test_a_peer_that_vanishes_is_noticed_in_time(run: Run) -> None:
-    async def scene() -> None:
-        async with line() as between:
-            for side in (between.client_side, between.app_side):
-                connection = side.transport.get_extra_info("socket")
-                assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-                if hasattr(socket, "TCP_KEEPIDLE"):
-                    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 60
-
-    run(scene())

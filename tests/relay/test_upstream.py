@@ -95,9 +95,11 @@ class Stand:
     def __init__(self, upstream: Upstream, app: socket.socket, home: Home) -> None:
         self.upstream, self.app, self.home = upstream, app, home
 
-    def ask(self, method: str = "GET", *, more: bool = False) -> Taker:
+    def ask(self, method: str = "GET", *, more: bool = False, sent: bool = True) -> Taker:
         taker = Taker()
         self.upstream.begin(taker, method, HEAD, more=more)
+        if sent:
+            taker.outbox.flush()
         return taker
 
     def is_kept(self) -> bool:
@@ -255,6 +257,38 @@ async def test_an_answer_that_is_cut_off_anywhere_has_failed(stand: Stand, at: i
 
 async def test_what_nobody_asked_for_ends_it(stand: Stand) -> None:
     stand.upstream.data_received(OK)
+    assert stand.upstream.transport.is_closing()
+
+
+async def test_what_comes_before_the_question_was_sent_is_no_answer_to_it(stand: Stand) -> None:
+    """It would be given to whoever asks now, and the answer to that to whoever asks next."""
+    taker = stand.ask(sent=False)
+    stand.upstream.data_received(OK)
+    taker.outbox.flush()
+    assert taker.told == [ClosedEarly.__name__]
+    assert not stand.upstream.heard
+    await stand.gone()
+    assert not stand.home.kept
+
+
+async def test_an_app_that_ends_is_not_sent_the_rest(stand: Stand) -> None:
+    """Whatever it does not read any more would be waited for, and the client with it."""
+    taker = stand.ask(more=True)
+    while taker.is_read:
+        stand.upstream.write(b"a" * 65536, last=False)
+    stand.app.shutdown(socket.SHUT_WR)
+    await stand.gone()
+    assert taker.told == [ClosedEarly.__name__]
+
+
+@pytest.mark.parametrize(("said", "told"), [(b"", []), (OK[:-1], ["200 of 5", ClosedEarly.__name__])])
+async def test_who_has_half_an_answer_is_told_when_all_connections_end(
+    stand: Stand, said: bytes, told: list[str]
+) -> None:
+    taker = stand.ask()
+    stand.upstream.data_received(said)
+    stand.upstream.leave()
+    assert taker.told == told
     assert stand.upstream.transport.is_closing()
 
 

@@ -62,6 +62,8 @@ def test_a_head_that_was_read_before_goes_on_as_it_did_the_first_time(carrying: 
             answered(line)
         assert carrying.gateway.cache.hits == hits + 3
         assert b"admin" not in b"".join(cold)
+        line.send(sent.replace(b"/x", b"/" + b"x" * 20_000, 1))
+        assert answered(line).status == 431  # as for any other head
 
 
 def test_nobody_is_let_by_without_a_session(carrying: Served, app: App) -> None:

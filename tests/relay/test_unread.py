@@ -11,6 +11,7 @@ import pytest
 
 from databases import Cluster
 from gateway.endpoints.front import FrontProtocol
+from gateway.relay import downstream
 from gateway.relay.downstream import Downstream, Stage
 from relay.by_hand import OK, Ended, Ground, Side, answers_still, standing
 from relay.test_downstream import carried, on_loop
@@ -90,6 +91,27 @@ def test_an_app_is_not_asked_while_answers_of_the_gateway_itself_are_not_read(gr
         client.exactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
     assert ground.app.asked(OK).startswith(b"GET / HTTP/1.1\r\n")
     assert (client.status(), client.exactly(2)) == (200, b"ok")
+
+
+def test_a_client_that_takes_its_answer_slowly_is_waited_for_as_long_as_it_takes_some(
+    ground: Ground, client: Side
+) -> None:
+    """The answer came before the end of what it sends, so somebody has to hang up in the end."""
+    client.send(ground.head(b"POST / HTTP/1.1", b"Content-Length: 9") + b"not all")
+    app = ground.app.take()
+    app.until()
+    open_ = carried(ground)
+    app.send(LONG.replace(b"20000", b"60000") + b"a" * 40_000)
+    assert client.status() == 200
+    while on_loop(ground, lambda: open_._stage) is not Stage.LINGERING:
+        pass
+    for _ in range(3):
+        left = on_loop(ground, open_.transport.get_write_buffer_size)
+        while on_loop(ground, open_.transport.get_write_buffer_size) == left:
+            client.exactly(1000)
+        ground.later(downstream.LINGER + 1)
+    ground.later(downstream.LINGER + 1)
+    assert client.rest()[1] is False
 
 
 def front_of(ground: Ground, client: Side) -> FrontProtocol:

@@ -267,14 +267,13 @@ class Downstream(asyncio.Protocol):
     async def _connect(self, pool: Pool) -> None:
         try:
             upstream = await pool.open()
+            self._task = None
+            self._start(upstream, pool)
         except UpstreamFailed as error:
             self._fail(error)
         except Exception as error:  # whatever it is, somebody waits
-            logger.exception("no connection to an app could be made")
+            logger.exception("an app could not be asked")
             self._fail(Unreachable(type(error).__name__))
-        else:
-            self._task = None
-            self._start(upstream, pool)
 
     def _start(self, upstream: Upstream, pool: Pool) -> None:
         self._upstream, self._stage = upstream, _ASKED

@@ -55,6 +55,9 @@ class Memory(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def set_protocol(self, protocol: Any) -> None:
         self.protocol = protocol
 

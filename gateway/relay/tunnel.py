@@ -18,7 +18,7 @@ from gateway.relay import frames
 from gateway.relay.cutting import cut
 from gateway.relay.frames import Frames
 
-GRACE = 1.0
+GRACE = 0.9
 """Seconds until a tunnel is cut off that was told to end: for the frame under way, and for both sides to hang up."""
 SILENCE = 10.0
 """Seconds in which something has to move, once one side has ended. No limit upon the whole: who has sent all of a question

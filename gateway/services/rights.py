@@ -11,7 +11,7 @@ from gateway import target
 from gateway.cache import Cache
 from gateway.check import Moment, Standing, stand, stands, weigh
 from gateway.credentials import Shown
-from gateway.model import AccessRequest, Decision
+from gateway.model import AccessRequest, Allow, Decision
 from gateway.services.decide import Clock, patiently
 from gateway.services.recall import Recall
 
@@ -52,9 +52,11 @@ def holds(right: Right, cache: Cache, moment: Moment) -> bool:
 
 
 def renewed(right: Right, cache: Cache, moment: Moment) -> Right:
-    """After it was found good again."""
+    """After it was found good. By what, memory may not know any more, or know better: only what memory itself lets in is
+    not judged again until something changes."""
     asked, shown = right.asked(), right.credentials()
-    return Right(right.exchange, asked, right.target, shown, stand(asked, shown, cache, moment))
+    lets_in = isinstance(weigh(asked, shown, cache, moment), Allow)
+    return Right(right.exchange, asked, right.target, shown, stand(asked, shown, cache, moment) if lets_in else None)
 
 
 async def judge(right: Right, cache: Cache, recall: Recall, clock: Clock) -> Decision:

@@ -103,6 +103,19 @@ async def test_it_ends_with_the_session_and_with_the_group(said: dict[str, Any])
     assert not isinstance(await house.judge(good), Allow)
 
 
+async def test_what_memory_would_refuse_now_is_judged_again_whatever_was_found_before() -> None:
+    """A judgement on older facts may be the later one to arrive."""
+    house = House(fact(ONE))
+    right = house.right()
+    assert isinstance(await house.judge(right), Allow)
+    house.world.facts[ONE] = fact(ONE, groups=())
+    house.cache.forget_all()
+    assert not isinstance(await house.judge(right), Allow)
+    late = rights.renewed(right, house.cache, house.moment())
+    assert late.standing is None
+    assert not rights.holds(late, house.cache, house.moment())
+
+
 async def test_it_ends_with_time() -> None:
     house = House(fact(ONE, ends=100.0))
     right = house.right()

@@ -164,3 +164,10 @@ class Overloaded(UpstreamFailed):
 
     code = "G420"
     status = 503
+
+
+class Leaving(UpstreamFailed):
+    """The gateway is restarting; try again in a moment."""
+
+    code = "G421"
+    status = 503

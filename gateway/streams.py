@@ -36,6 +36,9 @@ class Stream(Protocol):
     def end(self, decision: Decision | None) -> None:
         """It may not go on; None: nobody can say now whether it may."""
 
+    def leave(self) -> None:
+        """The gateway ends."""
+
 
 class Streams:
     """Those of one process. The door keeps ``open``."""
@@ -74,11 +77,16 @@ class Streams:
             task.add_done_callback(self._judging.discard)
 
     def close(self) -> None:
-        """Nothing is judged any more."""
+        """Nothing is judged any more, so nothing stays open."""
         if self._due is not None:
             self._due.cancel()
         for task in self._judging:
             task.cancel()
+        for stream in list(self.open):
+            try:
+                stream.leave()
+            except Exception:  # the others have to be told all the same
+                logger.exception("a stream could not be ended")
 
     async def _judge_all(self, doubtful: Iterable[tuple[Stream, Right]]) -> None:
         asking = []

@@ -171,6 +171,9 @@ class Open:
     def end(self, decision: Decision | None) -> None:
         self.told.append(decision)
 
+    def leave(self) -> None:
+        raise AssertionError("the gateway does not end here")
+
 
 class Judgements:
     """Each waits until it is told what to say."""

@@ -82,6 +82,12 @@ class Workers(Multiprocess):
             lives = {"ended": one.pid, "code": one.exitcode, "started": fresh.pid}
             logger.warning("a worker ended and is replaced", extra=lives)
 
+    def terminate_all(self) -> None:
+        """Nobody accepts any more, so nobody may connect: who does would wait for nothing."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
     def join_all(self) -> None:
         """Wait for all, but not for ever: a stopped process would keep this one from ending."""
         ends = time.monotonic() + PARTING

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from gateway.deadlines import Deadlines
-from gateway.errors import BadHandshake, Silent, Unreachable, UpstreamFailed
+from gateway.errors import BadHandshake, ClosedEarly, Leaving, Silent, Unreachable, UpstreamFailed
 from gateway.messages.heads import BadMessage, TooSlow
 from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
@@ -82,7 +82,7 @@ class Downstream(asyncio.Protocol):
         self._rest = self._head = b""
         self._unread = 0
         self._method, self._stage = "", _RESTING
-        self._old = self._closes = self._stays = self._chunked = self._paused = False
+        self._old = self._closes = self._stays = self._chunked = self._paused = self._last = False
 
     # What the door says -----------------------------------------------------------------------------------------------
 
@@ -133,9 +133,14 @@ class Downstream(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server ends: what is under way may end by itself, for as long as the server waits."""
-        self._closes = True
+        self._closes = self._last = True
         if self._tunnel is not None:
             self._tunnel.end(_GOING_AWAY, "the gateway is restarting")
+
+    def leave(self) -> None:
+        """It has waited long enough: who was told nothing yet is told that, and half an answer is cut off."""
+        if self._tunnel is None:
+            self._fail(Leaving())
 
     # What the transport says ------------------------------------------------------------------------------------------
 
@@ -256,7 +261,7 @@ class Downstream(asyncio.Protocol):
     def failed(self, error: UpstreamFailed) -> None:
         """No answer. Where the app had closed the connection while nobody used it, it is asked again by a new one."""
         upstream, self._upstream, errand, pool = self._upstream, None, self._errand, self._pool
-        stale = upstream is not None and upstream.used and not upstream.heard
+        stale = isinstance(error, ClosedEarly) and upstream is not None and upstream.used and not upstream.heard
         if errand is not None and pool is not None and stale and errand.repeatable and self._upload is None:
             self.wait(self._connect(pool))
         else:
@@ -317,6 +322,8 @@ class Downstream(asyncio.Protocol):
         closed = partial(self._tunnel_closed, upstream)
         self._tunnel = Tunnel(self.transport, upstream.release(), framed=framed, closed=closed)
         self._tunnel.start(come, rest)
+        if self._last:
+            self.shutdown()
 
     def _tunnel_closed(self, upstream: Upstream) -> None:
         self._tunnel = None

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from gateway import keepalive
 from gateway.addresses import Place
 from gateway.deadlines import Deadlines
 from gateway.errors import Overloaded, Resting, SlowToConnect, Unreachable, Unverified, UpstreamFailed
 from gateway.relay.breaker import Breaker
+from gateway.relay.resolver import Resolver
 from gateway.relay.upstream import Upstream
 from gateway.settings import Upstream as Terms
 
@@ -37,7 +39,7 @@ class Pool:
     ) -> None:
         self.place, self.terms = place, terms
         self._deadlines, self._tls, self._cookies = deadlines, tls, cookies
-        self._breaker = Breaker()
+        self._breaker, self._resolver = Breaker(), Resolver(place.host)
         self._idle: list[Upstream] = []
         self._all: set[Upstream] = set()
         self._opening = 0
@@ -95,7 +97,7 @@ class Pool:
     def close(self) -> None:
         """All of them, used or not."""
         for upstream in list(self._all):
-            upstream.leave()
+            upstream.abort()
 
     def _make_room(self) -> None:
         """For one more. Those that nobody uses count, too: an app may take no more than it is said to."""
@@ -123,10 +125,25 @@ class Pool:
         return upstream
 
     async def _dial(self, upstream: Upstream) -> None:
-        loop, (scheme, host, port, path) = asyncio.get_running_loop(), self.place
+        scheme, host, port, path = self.place
         if port is None:
-            await loop.create_unix_connection(lambda: upstream, path)
+            await asyncio.get_running_loop().create_unix_connection(lambda: upstream, path)
         elif scheme == "https":
-            await loop.create_connection(lambda: upstream, host, port, ssl=self._tls(), server_hostname=host)
+            await self._reach(upstream, port, ssl=self._tls(), server_hostname=host)
         else:
-            await loop.create_connection(lambda: upstream, host, port)
+            await self._reach(upstream, port)
+
+    async def _reach(self, upstream: Upstream, port: int, **how: Any) -> None:
+        """At the first of its addresses that takes a connection."""
+        loop, failed = asyncio.get_running_loop(), OSError("no address")
+        for address in await self._resolver.addresses():
+            try:
+                await loop.create_connection(lambda: upstream, address, port, **how)
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                failed = error
+            else:
+                return
+        self._resolver.forget()
+        raise failed

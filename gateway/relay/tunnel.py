@@ -15,10 +15,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.relay import frames
-from gateway.relay.cutting import cut
+from gateway.relay.cutting import cut, is_end
 from gateway.relay.frames import Frames
 
-GRACE = 0.9
+GRACE = 0.8
 """Seconds until a tunnel is cut off that was told to end: for the frame under way, and for both sides to hang up."""
 SILENCE = 10.0
 """Seconds in which something has to move, once one side has ended. No limit upon the whole: who has sent all of a question
@@ -156,6 +156,8 @@ class Side(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """It has nothing more to say, but may still listen (TLS cannot)."""
+        if not is_end(self.transport):
+            return False
         if not self.ended:
             self.ended = True
             self._tunnel.ended(self)
@@ -180,7 +182,12 @@ class Side(asyncio.Protocol):
     @property
     def waiting(self) -> int:
         """Bytes that it has not taken yet."""
-        return 0 if self.lost else self.transport.get_write_buffer_size()
+        if self.lost:
+            return 0
+        try:
+            return self.transport.get_write_buffer_size()
+        except AttributeError:  # asyncio's TLS, once it was closed (Python 3.11)
+            return 0
 
     def settle(self) -> None:
         """Be told when it takes no more: that it does not may have been said to whoever had the connection before, and is

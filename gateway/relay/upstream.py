@@ -8,7 +8,6 @@ not ended: back-pressure is passed on.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from gateway.errors import ClosedEarly, Garbled, UpstreamFailed
 from gateway.outbox import Outbox
 from gateway.relay import answers, glance
 from gateway.relay.answers import Answer, BadAnswer, Body, Reading
+from gateway.relay.cutting import is_end
 
 _SENT = -1
 """No turn of the outbox: what was written did not go by it."""
@@ -105,13 +105,6 @@ class Upstream(asyncio.Protocol):
         self._taker = None
         self.transport.abort()
 
-    def leave(self) -> None:
-        """The gateway ends: half an answer must not look whole."""
-        if self._body is not None:
-            self._fail(ClosedEarly("the gateway ends"))
-        else:
-            self.abort()
-
     # What the transport says ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says any transport
@@ -142,7 +135,7 @@ class Upstream(asyncio.Protocol):
     def eof_received(self) -> None:
         """The end of a body that has no other end; of everything else it is too early, whatever it still reads."""
         body, taker = self._body, self._taker
-        if taker is not None and body is not None and _is_end(self.transport) and body.end():
+        if taker is not None and body is not None and is_end(self.transport) and body.end():
             self._keeps = False
             self._finish(taker, body)
         else:
@@ -253,13 +246,3 @@ class Upstream(asyncio.Protocol):
         self.transport.abort()
         if taker is not None:
             taker.failed(error)
-
-
-def _is_end(transport: asyncio.Transport) -> bool:
-    """Whether this is an end: in TLS only the app's close_notify is one, else somebody may have cut it off (RFC 9112
-    section 9.8). uvloop tells the two apart, asyncio does not."""
-    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-    try:
-        return tls is None or tls.read(1) == b""
-    except ssl.SSLError:
-        return False

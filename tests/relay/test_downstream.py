@@ -254,8 +254,23 @@ def test_a_half_of_an_answer_does_not_look_whole_where_the_gateway_ends(ground: 
         app, _ = asked(ground, client, b"GET / HTTP/1.0")
         app.send(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\nhello ")
         client.until(b"hello ")
-        on_loop(ground, ground.served.gateway.relay.close)
+        on_loop(ground, ground.served.gateway.streams.close)
         assert client.rest() == (b"", False)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_who_was_told_nothing_yet_when_the_gateway_ends_is_told_that(ground: Ground, is_kept: bool) -> None:
+    """It is no fault of the app's, and nobody is asked again."""
+    with ground.client() as client:
+        app = kept(ground, client) if is_kept else None
+        client.send(ground.head())
+        app = app or ground.app.take()
+        app.until()
+        on_loop(ground, ground.served.gateway.streams.close)
+        assert client.status() == 503
+        assert b"G421" in client.until(b"}")
+        assert app.rest()[0] == b""
+        assert ground.app.strangers() == []
 
 
 @pytest.mark.parametrize("behind", [b"\r\n", b"G", b"GET / HTTP/1.1\r\n"])

@@ -281,17 +281,6 @@ async def test_an_app_that_ends_is_not_sent_the_rest(stand: Stand) -> None:
     assert taker.told == [ClosedEarly.__name__]
 
 
-@pytest.mark.parametrize(("said", "told"), [(b"", []), (OK[:-1], ["200 of 5", ClosedEarly.__name__])])
-async def test_who_has_half_an_answer_is_told_when_all_connections_end(
-    stand: Stand, said: bytes, told: list[str]
-) -> None:
-    taker = stand.ask()
-    stand.upstream.data_received(said)
-    stand.upstream.leave()
-    assert taker.told == told
-    assert stand.upstream.transport.is_closing()
-
-
 async def test_what_cannot_be_read_has_failed_and_ends_it(stand: Stand) -> None:
     taker = stand.ask()
     stand.upstream.data_received(b"nonsense\r\n\r\n")

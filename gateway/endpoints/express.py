@@ -124,6 +124,7 @@ class ExpressProtocol(asyncio.Protocol):
         """Nothing is kept."""
         self._leave()
         self._front = self._client = None
+        self._rest = b""
 
     def data_received(self, data: bytes) -> None:
         """Answer what can be answered now, hand over everything else: what fails in here is asked again behind, where it

@@ -14,7 +14,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 from gateway.cli.workers import Workers
 
-OVERRIDDEN = {"__init__", "run", "keep_subprocess_alive", "join_all", "handle_hup"}
+OVERRIDDEN = {"__init__", "run", "keep_subprocess_alive", "terminate_all", "join_all", "handle_hup"}
 LINES: dict[Callable[..., Any], str] = {
     Multiprocess.__init__: r"self\.processes: list\[Process\][\s\S]*self\.should_exit = threading\.Event\(\)",
     Multiprocess.run: r"should_exit\.wait\(0\.5\):\s+self\.handle_signals\(\)\s+self\.keep_subprocess_alive\(\)"

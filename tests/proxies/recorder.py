@@ -57,9 +57,13 @@ class Recorder:
     def settle(self) -> None:
         """Until nothing that was sent to this app is unread."""
         deadline = time.monotonic() + 10
-        while not all(idle and not _unread(line) for line, idle in list(self._idle.items())):
+        while self._is_met() or not all(idle and not _unread(line) for line, idle in list(self._idle.items())):
             assert time.monotonic() < deadline, "the app is still reading"
             time.sleep(0.002)  # the kernel does not tell when a queue is empty
+
+    def _is_met(self) -> bool:
+        """Whether somebody waits to be let in."""
+        return bool(select.select([self._listener], [], [], 0)[0])
 
     def close(self) -> None:
         for line in [self._listener, *self._idle]:

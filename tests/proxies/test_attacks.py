@@ -104,7 +104,11 @@ def sent(ground: Ground, attack: Attack) -> list[Answer]:
     answers = []
     with Line(ground.stand.address) as line:
         line.send(attack.data(ground.cookie))
-        if (first := line.answer(head=attack.head.startswith("HEAD"))) is not None:
+        first = line.answer(head=attack.head.startswith("HEAD"))
+        while first is not None and first.status == 100:  # the proxy will ask only now
+            answers.append(first)
+            first = line.answer(head=attack.head.startswith("HEAD"))
+        if first is not None:
             answers.append(first)
             with suppress(OSError):
                 # Only now, because some proxies drop what a client no longer waits for.

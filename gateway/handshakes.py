@@ -53,7 +53,7 @@ def is_opening(method: bytes, version: str, headers: Mapping[bytes, bytes]) -> s
 
 def asks(headers: Mapping[bytes, bytes]) -> bool:
     """Whether Upgrade was said to whoever reads it, and not merely passed on (RFC 9110 section 7.8)."""
-    return b"upgrade" in [token.strip().lower() for token in headers.get(b"connection", b"").split(b",")]
+    return b"upgrade" in [token.strip(b" \t").lower() for token in headers.get(b"connection", b"").split(b",")]
 
 
 def accept(key: bytes) -> bytes:

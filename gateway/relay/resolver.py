@@ -13,14 +13,6 @@ KEPT = 5.0
 """Seconds for which a name's addresses are believed: a container that comes back has another one."""
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 class Resolver:
     """Of one host. There is one lookup at a time, for all who wait."""
 
@@ -67,3 +59,11 @@ class Resolver:
         else:
             self._found, self._until = found, until
             asking.set_result(found)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -45,8 +45,7 @@ def last_chunk(trailers: Sequence[tuple[bytes, bytes]]) -> bytes:
 def is_switch(errand: Errand, answer: Answer) -> bool:
     """Whether this 101 says what the client asked for (RFC 6455 section 4.1, RFC 9110 section 7.8)."""
     fields = answer.fields
-    tokens = {token.strip(b" \t").lower() for token in fields.get(b"connection", b"").split(b",")}
-    if b"upgrade" not in tokens or answer.repeats:
+    if answer.repeats or not handshakes.asks(fields):
         return False
     protocol = fields.get(b"upgrade", b"").lower()
     if errand.key:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from gateway.deadlines import Deadlines
-from gateway.errors import BadHandshake, ClosedEarly, Leaving, Silent, Unreachable, UpstreamFailed
+from gateway.errors import BadHandshake, Leaving, Silent, Unreachable, UpstreamFailed
 from gateway.messages.heads import BadMessage, TooSlow
 from gateway.messages.request import Errand, Request
 from gateway.model import Decision, Reply
@@ -261,7 +261,7 @@ class Downstream(asyncio.Protocol):
     def failed(self, error: UpstreamFailed) -> None:
         """No answer. Where the app had closed the connection while nobody used it, it is asked again by a new one."""
         upstream, self._upstream, errand, pool = self._upstream, None, self._errand, self._pool
-        stale = isinstance(error, ClosedEarly) and upstream is not None and upstream.used and not upstream.heard
+        stale = upstream is not None and upstream.used and not upstream.heard
         if errand is not None and pool is not None and stale and errand.repeatable and self._upload is None:
             self.wait(self._connect(pool))
         else:
